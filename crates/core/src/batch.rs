@@ -1,0 +1,103 @@
+//! Ragged rows ready for a model.
+
+/// One field's ids, event by event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventColumn {
+    /// For a field of one id an event: empty, and `ids[e]` belongs to event `e`. For a bag: event `e`
+    /// has `ids[offsets[e]..offsets[e + 1]]`, and there is one offset more than events.
+    pub offsets: Vec<u32>,
+    /// The ids.
+    pub ids: Vec<u32>,
+}
+
+impl EventColumn {
+    /// A column with exactly one id an event.
+    pub fn single(ids: Vec<u32>) -> Self {
+        Self { offsets: Vec::new(), ids }
+    }
+
+    /// Number of events.
+    pub fn events(&self) -> usize {
+        if self.offsets.is_empty() { self.ids.len() } else { self.offsets.len() - 1 }
+    }
+
+    /// Ids of event `event`.
+    pub fn event(&self, event: usize) -> &[u32] {
+        if self.offsets.is_empty() {
+            &self.ids[event..=event]
+        } else {
+            &self.ids[self.offsets[event] as usize..self.offsets[event + 1] as usize]
+        }
+    }
+
+    /// Forgets the values, keeps the memory. `bag` says which of the two forms follows.
+    pub fn clear(&mut self, bag: bool) {
+        self.ids.clear();
+        self.offsets.clear();
+        if bag {
+            self.offsets.push(0);
+        }
+    }
+
+    /// Appends events `from..to` of `source`, which must be of the same form.
+    pub fn extend_from(&mut self, source: &Self, from: usize, to: usize) {
+        if source.offsets.is_empty() {
+            self.ids.extend_from_slice(&source.ids[from..to]);
+        } else {
+            for event in from..to {
+                self.ids.extend_from_slice(source.event(event));
+                self.offsets.push(self.ids.len() as u32);
+            }
+        }
+    }
+}
+
+/// The events of one group for all rows of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupEvents {
+    /// For behaviors: row `r` has events `offsets[r]..offsets[r + 1]`. Empty for groups with one event
+    /// a row.
+    pub offsets: Vec<u32>,
+    /// One column a field of the group.
+    pub fields: Vec<EventColumn>,
+}
+
+/// Rows for one step or one scoring call: compressed sparse rows, no padding, so that cost follows the
+/// number of real behaviors. The memory is kept from batch to batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// 1 for a click, 0 for none; one a row.
+    pub labels: Vec<f32>,
+    /// One entry a group of the schema.
+    pub groups: Vec<GroupEvents>,
+}
+
+impl Batch {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_both_forms_are_copied() {
+        let single = EventColumn::single(vec![4, 5, 6]);
+        let mut copy = EventColumn::default();
+        copy.clear(false);
+        copy.extend_from(&single, 1, 3);
+        assert_eq!(copy.ids, [5, 6]);
+        assert_eq!(copy.event(1), [6]);
+
+        let bags = EventColumn { offsets: vec![0, 2, 2, 3], ids: vec![7, 8, 9] };
+        let mut copy = EventColumn::default();
+        copy.clear(true);
+        copy.extend_from(&bags, 1, 3);
+        assert_eq!(copy.events(), 2);
+        assert!(copy.event(0).is_empty());
+        assert_eq!(copy.event(1), [9]);
+    }
+}

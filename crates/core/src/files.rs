@@ -1,0 +1,66 @@
+//! Writing files so that a crash leaves the old content or the new, never half of it.
+
+use crate::{Error, Result};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes `content` to a temporary file beside `path`, forces it to disk and renames it to `path`.
+///
+/// # Errors
+/// Names the path and what the system said; the temporary file is removed.
+pub fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
+    let fail = |source| Error::Write { path: path.to_path_buf(), source };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".writing-")
+        .permissions_like_a_plain_file()
+        .tempfile_in(folder)
+        .map_err(fail)?;
+    file.write_all(content).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
+/// Temporary files are private by default; a result should be as readable as any other file.
+trait PlainPermissions {
+    fn permissions_like_a_plain_file(&mut self) -> &mut Self;
+}
+
+impl PlainPermissions for tempfile::Builder<'_, '_> {
+    #[cfg(unix)]
+    fn permissions_like_a_plain_file(&mut self) -> &mut Self {
+        use std::os::unix::fs::PermissionsExt;
+        // The process's umask still applies.
+        self.permissions(std::fs::Permissions::from_mode(0o666))
+    }
+
+    #[cfg(not(unix))]
+    fn permissions_like_a_plain_file(&mut self) -> &mut Self {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_replaced_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_that_names_the_file() {
+        let error = write_atomic(Path::new("no/such/folder/x.json"), b"").unwrap_err();
+        assert!(error.to_string().contains("no/such/folder/x.json"));
+    }
+}

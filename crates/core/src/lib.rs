@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod canonical;
+mod dataset;
+mod error;
+mod files;
+mod record;
+mod schema;
+mod seed;
+mod signature;
+
+pub use batch::{Batch, EventColumn, GroupEvents};
+pub use canonical::{Digest, canonical_json, sha256_hex};
+pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
+pub use error::{Error, Result};
+pub use files::write_atomic;
+pub use record::{
+    Best, CurvePoint, DatasetReference, Environment, MetricValues, ModelInfo,
+    RECORD_SCHEMA_VERSION, RunRecord, Status, Timing,
+};
+pub use schema::{Cardinality, Field, FieldReference, Group, Role, Schema, Vocabulary};
+pub use seed::{RandomStream, SeedStreams};
+pub use signature::Signature;
