@@ -1,1 +1,42 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod error;
+mod frame;
+pub mod gradient_check;
+mod graph;
+mod init;
+mod kernels;
+mod layers;
+mod lookup;
+mod model;
+mod ops;
+mod optimizer;
+mod persist;
+mod weights;
+
+pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
+pub use error::{Error, Result};
+pub use frame::{
+    EmbeddingMlp, EmbeddingMlpConfig, FieldTables, LinearPart, embed_group, table_per_vocabulary,
+};
+pub use graph::{Graph, Matrix, Tape};
+pub use init::Init;
+pub use kernels::sigmoid;
+pub use layers::{
+    Activation, ActivationLayer, ActivationUnit, ActivationUnitConfig, AttentionNormalization,
+    Dense, Mlp, Normalization, NormalizationLayer, UnitInputs,
+};
+pub use lookup::{IndexedBatch, TableSource};
+pub use model::{
+    Architecture, BatchGradients, CtrModel, Network, RowGradients, ScoringMemory, StepReport,
+};
+pub use ops::Pooling;
+pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
+pub use persist::{NamedTensors, StoredTensor};
+pub use weights::{EmbeddingTable, Parameter, Statistics, Weights};
+
+/// The tape of a training pass.
+pub type Training = dfdx::tensor::OwnedTape<f32, dfdx::tensor::Cpu>;
+/// The absent tape of a scoring pass.
+pub type Scoring = dfdx::tensor::NoneTape;

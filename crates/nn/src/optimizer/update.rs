@@ -1,0 +1,125 @@
+//! The update rules on slices.
+
+use super::OptimizerKind;
+use pulp::Arch;
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+/// Adam's moving averages of the gradient and of its square; empty for SGD.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Moments {
+    pub first: Vec<f32>,
+    pub second: Vec<f32>,
+}
+
+impl Moments {
+    pub fn zeros(len: usize) -> Self {
+        Self { first: vec![0.0; len], second: vec![0.0; len] }
+    }
+}
+
+/// A rule with everything that is the same for all weights of a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    kind: OptimizerKind,
+    /// Learning rate with Adam's bias corrections in it.
+    rate: f32,
+    /// Factor of clipping.
+    shrink: f32,
+}
+
+impl Rule {
+    /// The rule of step number `step`, counted from 1.
+    pub fn new(kind: OptimizerKind, rate: f64, step: u64, shrink: f32) -> Self {
+        let correction = match kind {
+            OptimizerKind::Sgd => 1.0,
+            OptimizerKind::Adam => {
+                let step = step.min(i32::MAX as u64) as i32;
+                (1.0 - BETA_2.powi(step)).sqrt() / (1.0 - BETA_1.powi(step))
+            }
+        };
+        Self { kind, rate: (rate * correction) as f32, shrink }
+    }
+
+    /// Updates `weights`, whose moments begin at `start`.
+    pub fn update(
+        &self,
+        weights: &mut [f32],
+        gradient: &[f32],
+        moments: &mut Moments,
+        start: usize,
+    ) {
+        let (rate, shrink) = (self.rate, self.shrink);
+        match self.kind {
+            OptimizerKind::Sgd => {
+                for (weight, gradient) in weights.iter_mut().zip(gradient) {
+                    *weight -= rate * (shrink * gradient);
+                }
+            }
+            OptimizerKind::Adam => {
+                let range = start..start + weights.len();
+                let first = &mut moments.first[range.clone()];
+                let second = &mut moments.second[range];
+                let (keep_1, take_1) = (BETA_1 as f32, (1.0 - BETA_1) as f32);
+                let (keep_2, take_2) = (BETA_2 as f32, (1.0 - BETA_2) as f32);
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        for (((weight, gradient), first), second) in weights
+                            .iter_mut()
+                            .zip(gradient)
+                            .zip(first.iter_mut())
+                            .zip(second.iter_mut())
+                        {
+                            let gradient = shrink * gradient;
+                            *first = keep_1 * *first + take_1 * gradient;
+                            *second = keep_2 * *second + take_2 * (gradient * gradient);
+                            *weight -= rate * *first / (second.sqrt() + EPSILON);
+                        }
+                    },
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adam_equals_the_textbook_in_f64() {
+        let gradients = [0.3f64, -0.1, 0.7, 0.05];
+        let (mut w, mut m, mut v) = (1.0f64, 0.0, 0.0);
+        let mut weights = [1.0f32];
+        let mut moments = Moments::zeros(1);
+        for (index, g) in gradients.iter().enumerate() {
+            let t = index as i32 + 1;
+            m = BETA_1 * m + (1.0 - BETA_1) * g;
+            v = BETA_2 * v + (1.0 - BETA_2) * g * g;
+            let rate = 0.01 * (1.0 - BETA_2.powi(t)).sqrt() / (1.0 - BETA_1.powi(t));
+            w -= rate * m / (v.sqrt() + 1e-8);
+            Rule::new(OptimizerKind::Adam, 0.01, t as u64, 1.0).update(
+                &mut weights,
+                &[*g as f32],
+                &mut moments,
+                0,
+            );
+            assert!((f64::from(weights[0]) - w).abs() < 1e-6, "{} {w}", weights[0]);
+        }
+    }
+
+    #[test]
+    fn sgd_with_clipping_shrinks_the_gradient() {
+        let mut weights = [1.0f32, 2.0];
+        Rule::new(OptimizerKind::Sgd, 0.5, 1, 0.25).update(
+            &mut weights,
+            &[4.0, -8.0],
+            &mut Moments::default(),
+            0,
+        );
+        assert_eq!(weights, [0.5, 3.0]);
+    }
+}
