@@ -10,6 +10,7 @@ mod kernels;
 mod layers;
 mod lookup;
 mod model;
+pub mod model_checks;
 mod ops;
 mod optimizer;
 mod persist;

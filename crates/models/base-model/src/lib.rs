@@ -43,7 +43,11 @@ impl BaseModel {
     ///
     /// # Errors
     /// When the schema has no behaviors or the configuration is empty.
-    pub fn network(schema: &Schema, config: &BaseModelConfig, seeds: SeedStreams) -> Result<Network> {
+    pub fn network(
+        schema: &Schema,
+        config: &BaseModelConfig,
+        seeds: SeedStreams,
+    ) -> Result<Network> {
         let mut weights = Weights::default();
         let mut builder = WeightsBuilder::new(&mut weights, seeds);
         let frame = EmbeddingMlp::build(&mut builder, schema, &config.network, 0)?;

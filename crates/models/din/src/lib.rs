@@ -7,8 +7,8 @@
 
 use ctr_core::{Schema, SeedStreams};
 use ctr_nn::{
-    Activation, ActivationUnit, ActivationUnitConfig, Architecture, EmbeddingMlp, EmbeddingMlpConfig,
-    Graph, Matrix, Network, Result, Tape, Weights, WeightsBuilder,
+    Activation, ActivationUnit, ActivationUnitConfig, Architecture, EmbeddingMlp,
+    EmbeddingMlpConfig, Graph, Matrix, Network, Result, Tape, Weights, WeightsBuilder,
 };
 use serde::{Deserialize, Serialize};
 

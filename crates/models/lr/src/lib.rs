@@ -6,7 +6,8 @@
 
 use ctr_core::{Schema, SeedStreams};
 use ctr_nn::{
-    Architecture, Graph, LinearPart, Matrix, Network, Pooling, Result, Tape, Weights, WeightsBuilder,
+    Architecture, Graph, LinearPart, Matrix, Network, Pooling, Result, Tape, Weights,
+    WeightsBuilder,
 };
 use serde::{Deserialize, Serialize};
 
