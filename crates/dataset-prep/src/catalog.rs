@@ -1,0 +1,216 @@
+//! The datasets the program knows, from `datasets/*.toml`.
+
+use crate::inputs::{self, Inputs};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const ENTRIES: [(&str, &str); 5] = [
+    ("amazon-electronics.toml", include_str!("../../../datasets/amazon-electronics.toml")),
+    ("amazon-beauty.toml", include_str!("../../../datasets/amazon-beauty.toml")),
+    (
+        "amazon-sports-and-outdoors.toml",
+        include_str!("../../../datasets/amazon-sports-and-outdoors.toml"),
+    ),
+    ("tiny.toml", include_str!("../../../datasets/tiny.toml")),
+    ("amazon-electronics-sim.toml", include_str!("../../../datasets/amazon-electronics-sim.toml")),
+];
+
+/// Where a dataset comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The authors' pair of review and metadata files; a pair of tables is taken as well.
+    AmazonReviews,
+    /// A pair of tables.
+    Tables,
+    /// The simulator.
+    Simulated,
+}
+
+/// A raw file and its published address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// File name.
+    pub name: String,
+    /// Address.
+    pub url: String,
+    /// Size in bytes, where known.
+    pub bytes: Option<u64>,
+    /// SHA-256, where the publisher gives one.
+    pub sha256: Option<String>,
+}
+
+/// Counts that a correct preparation gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedCounts {
+    /// Users.
+    pub users: u64,
+    /// Goods with events.
+    pub goods: u64,
+    /// Categories of those goods.
+    pub categories: u64,
+    /// Events.
+    pub reviews: u64,
+    /// Training rows under the authors' protocol, positives and negatives.
+    pub authors_train_rows: u64,
+    /// Test pairs under either protocol; a pair is two rows.
+    pub authors_test_pairs: u64,
+}
+
+/// One dataset of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownDataset {
+    /// Name on the command line.
+    pub id: String,
+    /// Name in tables.
+    pub title: String,
+    /// Where it comes from.
+    pub kind: Kind,
+    /// The category in the authors' file names.
+    pub category: Option<String>,
+    /// Folder below the data directory.
+    pub folder: String,
+    /// Names of the authors' raw files.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Names of the tables that are taken instead.
+    #[serde(default)]
+    pub tables: Vec<String>,
+    /// Raw files with their published addresses.
+    #[serde(default)]
+    pub sources: Vec<Origin>,
+    /// Terms of use.
+    pub license: String,
+    /// Remarks.
+    #[serde(default)]
+    pub notes: String,
+    /// Counts that a correct preparation gives.
+    pub expected: Option<ExpectedCounts>,
+}
+
+/// All known datasets, the real ones first.
+///
+/// # Errors
+/// When an embedded file does not parse; the tests exclude that.
+pub fn catalog() -> Result<Vec<KnownDataset>> {
+    ENTRIES
+        .iter()
+        .map(|(file, text)| {
+            toml::from_str(text)
+                .map_err(|error| Error::Catalog { file: (*file).into(), reason: error.to_string() })
+        })
+        .collect()
+}
+
+impl KnownDataset {
+    /// The folder with the dataset's raw files: `<data dir>/<folder>` or a data directory itself. The
+    /// first that has them wins. None for simulated datasets.
+    ///
+    /// The names of tables do not say which dataset they are, so tables in a data directory itself
+    /// count only when it carries the dataset's folder name.
+    pub fn locate(&self, data_dirs: &[PathBuf]) -> Option<PathBuf> {
+        data_dirs.iter().find_map(|dir| {
+            let inside = dir.join(&self.folder);
+            if self.holds(&inside, true) {
+                return Some(inside);
+            }
+            let named = dir.file_name().is_some_and(|name| name == self.folder.as_str());
+            self.holds(dir, named).then(|| dir.clone())
+        })
+    }
+
+    fn holds(&self, folder: &Path, tables: bool) -> bool {
+        if self.kind == Kind::Simulated {
+            return false;
+        }
+        match inputs::find(folder, self.category.as_deref()) {
+            Ok(Inputs::Amazon { .. }) => self.kind == Kind::AmazonReviews,
+            Ok(Inputs::Tables { .. }) => tables,
+            Err(_) => false,
+        }
+    }
+
+    /// What to get from where and where to place it, as text of a few lines.
+    pub fn where_to_get(&self) -> String {
+        if self.kind == Kind::Simulated {
+            return format!("{}: made by the simulator, nothing to get", self.id);
+        }
+        let mut text = format!("{}: place these files in DATA_DIR/{}/\n", self.id, self.folder);
+        for source in &self.sources {
+            text.push_str(&format!("  {}  from {}\n", source.name, source.url));
+        }
+        if !self.tables.is_empty() {
+            text.push_str(&format!("or these tables:\n  {}\n", self.tables.join("\n  ")));
+        }
+        text.push_str(&format!("terms: {}", self.license));
+        text
+    }
+
+    /// Counts that a correct preparation gives, where known.
+    pub fn expected_counts(&self) -> Option<&ExpectedCounts> {
+        self.expected.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(id: &str) -> KnownDataset {
+        catalog().unwrap().into_iter().find(|dataset| dataset.id == id).unwrap()
+    }
+
+    #[test]
+    fn every_entry_parses_and_contradicts_nothing() {
+        let all = catalog().unwrap();
+        assert_eq!(all.len(), ENTRIES.len());
+        for ((file, _), dataset) in ENTRIES.iter().zip(&all) {
+            assert_eq!(*file, format!("{}.toml", dataset.id));
+            let expected = dataset.expected_counts().unwrap();
+            // No user has fewer than five events, so both sums hold.
+            let pairs = expected.reviews - 2 * expected.users;
+            assert_eq!(expected.authors_train_rows, 2 * pairs, "{file}");
+            assert_eq!(expected.authors_test_pairs, expected.users, "{file}");
+            assert_eq!(dataset.sources.is_empty(), dataset.kind == Kind::Simulated, "{file}");
+        }
+    }
+
+    #[test]
+    fn raw_files_are_found_below_a_data_directory_or_in_it() {
+        let root = tempfile::tempdir().unwrap();
+        let beauty = known("amazon-beauty");
+        let dirs = [root.path().join("nowhere"), root.path().to_path_buf()];
+        assert_eq!(beauty.locate(&dirs), None);
+
+        let inside = root.path().join("amazon-beauty");
+        std::fs::create_dir(&inside).unwrap();
+        for name in ["interactions.tsv.gz", "items.tsv.gz"] {
+            std::fs::write(inside.join(name), "").unwrap();
+        }
+        assert_eq!(beauty.locate(&dirs), Some(inside.clone()));
+        assert_eq!(beauty.locate(std::slice::from_ref(&inside)), Some(inside.clone()));
+        // The same tables are no other dataset.
+        assert_eq!(known("amazon-electronics").locate(&[inside]), None);
+
+        for name in ["reviews_Electronics_5.json.gz", "meta_Electronics.json.gz"] {
+            std::fs::write(root.path().join(name), "").unwrap();
+        }
+        assert_eq!(known("amazon-electronics").locate(&dirs), Some(dirs[1].clone()));
+        assert_eq!(known("tiny").locate(&dirs), None);
+    }
+
+    #[test]
+    fn what_to_get_names_files_addresses_and_the_folder() {
+        let text = known("amazon-electronics").where_to_get();
+        for part in
+            ["DATA_DIR/amazon-electronics/", "reviews_Electronics_5.json.gz", "snap.stanford.edu"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(known("tiny").where_to_get().contains("simulator"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Parquet in and out through polars, with its panics kept inside.
+
+use crate::{Error, Result};
+use polars::prelude::{
+    Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, PolarsResult, SerReader,
+    Series,
+};
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Runs a polars call on bytes that we did not write. Its readers may panic on damaged bytes (a length
+/// that does not fit, for example); to a user that is bad input like any other. Nothing is used again
+/// after a panic, so no broken state can be seen.
+pub(crate) fn guarded<T>(path: &Path, call: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
+    let reason = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the reader gave up on damaged data".into(),
+    };
+    let reason = reason.lines().next().unwrap_or_default().to_string();
+    Err(Error::damaged(path, format!("cannot be read: {reason}; make or get the file again")))
+}
+
+/// Decodes a Parquet file from memory.
+pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
+    guarded(path, || ParquetReader::new(Cursor::new(bytes)).finish())
+}
+
+/// Encodes columns as a Parquet file (zstd), in memory.
+pub(crate) fn encode(columns: Vec<Column>) -> Result<Vec<u8>> {
+    let fail = |error: polars::prelude::PolarsError| Error::Columns(error.to_string());
+    let mut frame = DataFrame::new_infer_height(columns).map_err(fail)?;
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(fail)?;
+    Ok(bytes)
+}
+
+/// A column of numbers for [`encode`].
+pub(crate) fn id_column(name: &str, ids: &[u32]) -> Column {
+    Series::new(name.into(), ids).into()
+}
+
+/// A column of texts for [`encode`].
+pub(crate) fn text_column(name: &str, texts: &[String]) -> Column {
+    Series::new(name.into(), texts).into()
+}
+
+/// A column's ids; the column must be of type u32 and without nulls.
+pub(crate) fn ids(path: &Path, frame: &DataFrame, name: &str) -> Result<Vec<u32>> {
+    let column = column(path, frame, name, &DataType::UInt32)?;
+    let values = column.u32().map_err(|error| Error::damaged(path, error.to_string()))?;
+    Ok(values.iter().flatten().collect())
+}
+
+/// A column's texts; the column must be text and without nulls.
+pub(crate) fn texts(path: &Path, frame: &DataFrame, name: &str) -> Result<Vec<String>> {
+    let column = column(path, frame, name, &DataType::String)?;
+    let values = column.str().map_err(|error| Error::damaged(path, error.to_string()))?;
+    Ok(values.iter().flatten().map(String::from).collect())
+}
+
+/// A column of the wanted type without nulls.
+pub(crate) fn column<'a>(
+    path: &Path,
+    frame: &'a DataFrame,
+    name: &str,
+    wanted: &DataType,
+) -> Result<&'a Column> {
+    let column = frame
+        .column(name)
+        .map_err(|_| Error::damaged(path, format!("column {name} is missing")))?;
+    if column.dtype() != wanted {
+        let found = column.dtype();
+        return Err(Error::damaged(path, format!("column {name} is {found}, expected {wanted}")));
+    }
+    if column.null_count() > 0 {
+        return Err(Error::damaged(path, format!("column {name} has nulls")));
+    }
+    Ok(column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_survive_the_way_to_parquet_and_back() {
+        let keys: Vec<String> = ["b", "", "ü"].map(String::from).to_vec();
+        let bytes = encode(vec![id_column("id", &[3, 0, u32::MAX]), text_column("key", &keys)]);
+        let frame = decode(Path::new("x"), &bytes.unwrap()).unwrap();
+        assert_eq!(ids(Path::new("x"), &frame, "id").unwrap(), [3, 0, u32::MAX]);
+        assert_eq!(texts(Path::new("x"), &frame, "key").unwrap(), keys);
+        let message = ids(Path::new("x"), &frame, "key").unwrap_err().to_string();
+        assert!(message.contains("column key is str, expected u32"), "{message}");
+        assert!(texts(Path::new("x"), &frame, "no").unwrap_err().to_string().contains("missing"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_parquet_are_an_error() {
+        for bytes in [b"".to_vec(), b"PAR1".to_vec(), vec![7; 5000]] {
+            let message = decode(Path::new("x.parquet"), &bytes).unwrap_err().to_string();
+            assert!(message.contains("x.parquet: cannot be read"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_panic_inside_is_an_error_outside() {
+        let result: Result<()> = guarded(Path::new("x"), || panic!("inside"));
+        assert!(result.unwrap_err().to_string().contains("gave up"));
+    }
+}

@@ -1,0 +1,90 @@
+//! The manifest: what a prepared dataset is and where it came from.
+
+use ctr_core::{Protocol, Schema};
+use serde::{Deserialize, Serialize};
+
+/// Version of the layout of a prepared dataset; it grows with every change that a reader must know of.
+pub const MANIFEST_SCHEMA_VERSION: u32 = 1;
+
+/// How events of one user with the same time are ordered.
+pub(crate) const TIE_RULE: &str =
+    "events of a user with equal times keep the order of the raw file";
+
+/// What a negative is, in the signature's words.
+pub(crate) const NEGATIVES: &str = "uniform-1";
+
+/// A file with its size and hash. The name has no folder: a manifest says nothing about the machine it
+/// was made on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// File name.
+    pub name: String,
+    /// Size on disk in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes on disk, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Counts of a prepared dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Users with at least one event.
+    pub users: u64,
+    /// Goods with at least one event.
+    pub goods: u64,
+    /// Categories of those goods.
+    pub categories: u64,
+    /// Events, the "samples" of the paper's table 2.
+    pub reviews: u64,
+    /// Items of the raw item file that no event mentions. They get no id, as in the authors' code.
+    pub items_without_reviews: u64,
+}
+
+/// How simulated data was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simulation {
+    /// Name of the preset.
+    pub preset: String,
+    /// Factor on the preset's counts.
+    pub scale: f64,
+    /// Version of the generator: the same version, preset, scale and seed give the same data.
+    pub generator_version: u32,
+}
+
+/// `manifest.json` of a prepared dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`MANIFEST_SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// Identifier of the dataset, such as `amazon-beauty`.
+    pub id: String,
+    /// True for data of the simulator.
+    pub simulated: bool,
+    /// How it was simulated; none for real data.
+    pub simulation: Option<Simulation>,
+    /// Seed of the negatives, and of the simulator.
+    pub seed: u64,
+    /// Protocol used unless another one is asked for. The files serve both.
+    pub protocol: Protocol,
+    /// What a negative is: `uniform-1`, one good a position, drawn once, uniform over the goods that the
+    /// user touches neither before nor after.
+    pub negatives: String,
+    /// How events with equal times are ordered.
+    pub tie_rule: String,
+    /// Groups and vocabularies.
+    pub schema: Schema,
+    /// Counts.
+    pub counts: Counts,
+    /// SHA-256 over counts, keys and columns: equal on every machine, whatever the files look like.
+    pub content_sha256: String,
+    /// The raw files; empty for simulated data.
+    pub sources: Vec<FileRecord>,
+    /// The Parquet files beside the manifest, so that damage is found before anything is decoded.
+    pub files: Vec<FileRecord>,
+    /// Version of this crate.
+    pub tool_version: String,
+}

@@ -1,0 +1,202 @@
+//! Reading a raw file once: decompression, line numbers and the SHA-256 of the bytes on disk.
+
+use crate::manifest::FileRecord;
+use crate::{Error, Place, Result};
+use ctr_core::Digest;
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Longest line taken. Real reviews and product records stay below 200 kB; a longer line is no data,
+/// and the parsers behind need a multiple of a line's size.
+pub(crate) const LINE_LIMIT: u64 = 1 << 20;
+
+/// Counts and hashes what passes.
+struct Tap {
+    file: File,
+    digest: Digest,
+    bytes: u64,
+}
+
+impl Read for Tap {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.digest.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+enum Decoder {
+    Plain(BufReader<Tap>),
+    Gzip(Box<BufReader<MultiGzDecoder<BufReader<Tap>>>>),
+}
+
+/// A raw file being read; names ending in `.gz` are decompressed on the way.
+pub(crate) struct Source {
+    path: PathBuf,
+    decoder: Decoder,
+    lines: u64,
+}
+
+impl Source {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file =
+            File::open(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+        let tap = BufReader::with_capacity(1 << 18, Tap { file, digest: Digest::new(), bytes: 0 });
+        let gzip = path.extension().is_some_and(|extension| extension == "gz");
+        let decoder = if gzip {
+            Decoder::Gzip(Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(tap))))
+        } else {
+            Decoder::Plain(tap)
+        };
+        Ok(Self { path: path.to_path_buf(), decoder, lines: 0 })
+    }
+
+    fn reader(&mut self) -> &mut dyn BufRead {
+        match &mut self.decoder {
+            Decoder::Plain(reader) => reader,
+            Decoder::Gzip(reader) => reader,
+        }
+    }
+
+    /// The next line without its line break, or false at the end of the file.
+    pub(crate) fn next_line(&mut self, line: &mut Vec<u8>) -> Result<bool> {
+        line.clear();
+        let read = self.reader().take(LINE_LIMIT + 1).read_until(b'\n', line);
+        let count = read.map_err(|error| self.read_error(error, self.lines))?;
+        if count == 0 {
+            return Ok(false);
+        }
+        self.lines += 1;
+        if count as u64 > LINE_LIMIT {
+            return Err(Error::input(
+                &self.path,
+                self.place(),
+                "",
+                format!("longer than {LINE_LIMIT} bytes"),
+                "one record a line is expected; check that this is the right file",
+            ));
+        }
+        while matches!(line.last(), Some(b'\n' | b'\r')) {
+            line.pop();
+        }
+        Ok(true)
+    }
+
+    /// Place of the line read last.
+    pub(crate) fn place(&self) -> Place {
+        Place::Line(self.lines)
+    }
+
+    /// All that is left.
+    pub(crate) fn read_all(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.reader().read_to_end(&mut bytes);
+        read.map_err(|error| {
+            self.read_error(error, bytes.iter().filter(|&&byte| byte == b'\n').count() as u64)
+        })?;
+        Ok(bytes)
+    }
+
+    /// Reads whatever is left and tells the file's size and hash.
+    pub(crate) fn finish(mut self) -> Result<FileRecord> {
+        let rest = io::copy(self.reader(), &mut io::sink());
+        rest.map_err(|error| self.read_error(error, self.lines))?;
+        let mut tap = match self.decoder {
+            Decoder::Plain(reader) => reader.into_inner(),
+            Decoder::Gzip(reader) => reader.into_inner().into_inner().into_inner(),
+        };
+        io::copy(&mut tap, &mut io::sink())
+            .map_err(|source| Error::Read { path: self.path.clone(), source })?;
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(FileRecord { name, bytes: tap.bytes, sha256: tap.digest.finish() })
+    }
+
+    fn read_error(&self, error: io::Error, complete_lines: u64) -> Error {
+        let gzip = matches!(self.decoder, Decoder::Gzip(_));
+        let problem = match error.kind() {
+            io::ErrorKind::UnexpectedEof if gzip => "the gzip data ends early (truncated)",
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if gzip => {
+                "the gzip data is damaged"
+            }
+            _ => return Error::Read { path: self.path.clone(), source: error },
+        };
+        Error::input(
+            &self.path,
+            Place::Line(complete_lines + 1),
+            "",
+            format!("{problem}, {complete_lines} complete lines were read"),
+            "get the file again and compare its size and checksum with the source's",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn lines(source: &mut Source) -> Result<Vec<String>> {
+        let (mut line, mut all) = (Vec::new(), Vec::new());
+        while source.next_line(&mut line)? {
+            all.push(String::from_utf8(line.clone()).unwrap());
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn plain_and_gzip_give_the_same_lines_and_the_hash_of_the_bytes_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        // Two gzip members one after the other are one file, as gzip itself reads them.
+        let packed = [gzip(b"a\r\nb\n"), gzip(b"c")].concat();
+        for (name, bytes) in [("x.tsv", b"a\r\nb\nc".to_vec()), ("x.tsv.gz", packed)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, &bytes).unwrap();
+            let mut source = Source::open(&path).unwrap();
+            assert_eq!(lines(&mut source).unwrap(), ["a", "b", "c"]);
+            assert_eq!(source.place(), Place::Line(3));
+            let record = source.finish().unwrap();
+            assert_eq!(record.name, name);
+            assert_eq!(record.bytes, bytes.len() as u64);
+            assert_eq!(record.sha256, ctr_core::sha256_hex(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_truncated_gzip_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.tsv.gz");
+        let packed = gzip(b"a\nb\n");
+        std::fs::write(&path, &packed[..packed.len() - 6]).unwrap();
+        let message = lines(&mut Source::open(&path).unwrap()).unwrap_err().to_string();
+        assert!(message.contains("x.tsv.gz, line 3: the gzip data ends early"), "{message}");
+        let message = Source::open(&path).unwrap().read_all().unwrap_err().to_string();
+        assert!(message.contains("x.tsv.gz, line 3: the gzip data ends early"), "{message}");
+    }
+
+    #[test]
+    fn a_gz_name_without_gzip_inside_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.tsv.gz");
+        std::fs::write(&path, "user\titem\torder\nand so on").unwrap();
+        let message = Source::open(&path).unwrap().read_all().unwrap_err().to_string();
+        assert!(message.contains("damaged"), "{message}");
+    }
+
+    #[test]
+    fn an_endless_line_is_refused_before_it_fills_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json.gz");
+        std::fs::write(&path, gzip(&vec![b'['; 3 << 20])).unwrap();
+        let message = lines(&mut Source::open(&path).unwrap()).unwrap_err().to_string();
+        assert!(message.contains("line 1: longer than"), "{message}");
+    }
+}

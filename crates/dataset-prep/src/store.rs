@@ -1,0 +1,302 @@
+//! A prepared dataset on disk: `manifest.json` and four Parquet files.
+//!
+//! | file | columns |
+//! |---|---|
+//! | `interactions.parquet` | `user_id`, `goods_id`, `negative_id`, by user and time |
+//! | `items.parquet` | `goods_id`, `key`, `cate_id` |
+//! | `categories.parquet` | `cate_id`, `key` |
+//! | `users.parquet` | `user_id`, `key` |
+//!
+//! Histories are not repeated a row: the splits of both protocols follow from these columns.
+
+use crate::columns::{decode, encode, id_column, ids, text_column, texts};
+use crate::content::Content;
+use crate::manifest::{FileRecord, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
+use crate::{Error, Result, splits};
+use ctr_core::{Dataset, Protocol, Schema, sha256_hex};
+use polars::prelude::DataFrame;
+use serde::Deserialize;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const MANIFEST: &str = "manifest.json";
+const INTERACTIONS: &str = "interactions.parquet";
+const ITEMS: &str = "items.parquet";
+const CATEGORIES: &str = "categories.parquet";
+const USERS: &str = "users.parquet";
+
+/// What to do about a damaged dataset.
+const AGAIN: &str = "prepare the dataset again";
+
+/// Writes everything into a temporary folder beside `out`, which then takes its place.
+pub(crate) fn write(content: &Content, manifest: &Manifest, out: &Path) -> Result<()> {
+    let replace = replaceable(out)?;
+    let write_error = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Write { path, source }
+    };
+    let parent = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(parent).map_err(write_error(parent))?;
+    // Removed with all that is left in it when this function ends, well or not.
+    let workshop = tempfile::Builder::new()
+        .prefix(".preparing-")
+        .tempdir_in(parent)
+        .map_err(write_error(parent))?;
+    // The temporary folder itself is private; the one inside gets the usual permissions.
+    let fresh = workshop.path().join("fresh");
+    fs::create_dir(&fresh).map_err(write_error(&fresh))?;
+
+    let mut manifest = manifest.clone();
+    manifest.files.clear();
+    for (name, bytes) in encoded(content)? {
+        put(&fresh.join(name), &bytes)?;
+        let record =
+            FileRecord { name: name.into(), bytes: bytes.len() as u64, sha256: sha256_hex(&bytes) };
+        manifest.files.push(record);
+    }
+    let mut text = serde_json::to_string_pretty(&manifest).map_err(ctr_core::Error::from)?;
+    text.push('\n');
+    put(&fresh.join(MANIFEST), text.as_bytes())?;
+
+    let old = workshop.path().join("old");
+    if replace {
+        fs::rename(out, &old).map_err(write_error(out))?;
+    }
+    if let Err(source) = fs::rename(&fresh, out) {
+        if replace {
+            // Best effort: the first error is the one to report.
+            let _ = fs::rename(&old, out);
+        }
+        return Err(Error::Write { path: out.to_path_buf(), source });
+    }
+    Ok(())
+}
+
+/// Whether there is something to replace at `out`; an error when it is not ours to replace.
+fn replaceable(out: &Path) -> Result<bool> {
+    match fs::symlink_metadata(out) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(Error::Read { path: out.to_path_buf(), source }),
+        Ok(_) if out.join(MANIFEST).is_file() => Ok(true),
+        Ok(found) if found.is_dir() => {
+            let fail = |source| Error::Read { path: out.to_path_buf(), source };
+            match fs::read_dir(out).map_err(fail)?.next() {
+                None => Ok(true),
+                Some(_) => Err(Error::Occupied { path: out.to_path_buf() }),
+            }
+        }
+        Ok(_) => Err(Error::Occupied { path: out.to_path_buf() }),
+    }
+}
+
+/// Writes a file and forces it to disk, so that a rename never precedes its content.
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fail = |source| Error::Write { path: path.to_path_buf(), source };
+    let mut file = fs::File::create(path).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.sync_all().map_err(fail)
+}
+
+fn encoded(content: &Content) -> Result<[(&'static str, Vec<u8>); 4]> {
+    let numbered =
+        |first: u32, keys: &[String]| -> Vec<u32> { (first..first + keys.len() as u32).collect() };
+    let users = numbered(0, &content.user_keys);
+    let event_users: Vec<u32> =
+        users.iter().flat_map(|&user| content.events(user as usize).map(move |_| user)).collect();
+    Ok([
+        (
+            INTERACTIONS,
+            encode(vec![
+                id_column("user_id", &event_users),
+                id_column("goods_id", &content.goods),
+                id_column("negative_id", &content.negatives),
+            ])?,
+        ),
+        (
+            ITEMS,
+            encode(vec![
+                id_column("goods_id", &numbered(1, &content.goods_keys)),
+                text_column("key", &content.goods_keys),
+                id_column("cate_id", &content.goods_categories),
+            ])?,
+        ),
+        (
+            CATEGORIES,
+            encode(vec![
+                id_column("cate_id", &numbered(1, &content.category_keys)),
+                text_column("key", &content.category_keys),
+            ])?,
+        ),
+        (
+            USERS,
+            encode(vec![id_column("user_id", &users), text_column("key", &content.user_keys)])?,
+        ),
+    ])
+}
+
+/// Opens a prepared dataset under the given protocol, or under the manifest's.
+///
+/// The files are compared with the manifest before they are decoded, and the decoded content with the
+/// manifest's `content_sha256` before it is used.
+///
+/// # Errors
+/// Names the file that is missing, damaged or does not fit, and what to do.
+pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
+    let manifest = read_manifest(dir)?;
+    let content = read_content(dir, &manifest)?;
+    if let Some(problem) = content.problem() {
+        return Err(Error::damaged(dir, format!("{problem}; {AGAIN}")));
+    }
+    let found = content.sha256();
+    if found != manifest.content_sha256 {
+        return Err(Error::damaged(
+            dir,
+            format!(
+                "the content has SHA-256 {found}, but manifest.json says content_sha256 {}; {AGAIN}",
+                manifest.content_sha256
+            ),
+        ));
+    }
+    let counts = &manifest.counts;
+    for (name, said, found) in [
+        ("users", counts.users, content.user_keys.len()),
+        ("goods", counts.goods, content.goods_keys.len()),
+        ("categories", counts.categories, content.category_keys.len()),
+        ("reviews", counts.reviews, content.goods.len()),
+    ] {
+        if said != found as u64 {
+            let reason = format!("manifest.json says {said} {name}, the files have {found}");
+            return Err(Error::damaged(dir, format!("{reason}; {AGAIN}")));
+        }
+    }
+    let schema = Schema::goods_and_categories(
+        content.goods_keys.len() as u32,
+        content.category_keys.len() as u32,
+    );
+    if manifest.schema != schema {
+        let reason = "the schema in manifest.json does not fit the files";
+        return Err(Error::damaged(dir, format!("{reason}; {AGAIN}")));
+    }
+    splits::dataset(&content, &manifest, protocol.unwrap_or(manifest.protocol))
+}
+
+/// Reads a prepared dataset's manifest.
+///
+/// # Errors
+/// When there is none, it is of a later version than this crate knows, or it does not parse.
+pub fn read_manifest(dir: &Path) -> Result<Manifest> {
+    #[derive(Deserialize)]
+    struct VersionOnly {
+        schema_version: u32,
+    }
+    let path = dir.join(MANIFEST);
+    let text = fs::read(&path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::damaged(
+            dir,
+            "not a prepared dataset (it has no manifest.json); prepare or simulate one there first",
+        ),
+        _ => Error::Read { path: path.clone(), source },
+    })?;
+    let fail = |error: serde_json::Error| {
+        Error::damaged(&path, format!("not a manifest: {error}; {AGAIN}"))
+    };
+    // The version first: a later version may have fields that this one must not judge.
+    let version: VersionOnly = serde_json::from_slice(&text).map_err(fail)?;
+    if version.schema_version != MANIFEST_SCHEMA_VERSION {
+        return Err(Error::damaged(
+            &path,
+            format!(
+                "schema_version {}, but this program knows {MANIFEST_SCHEMA_VERSION}; use the program \
+                 that wrote it or prepare the dataset again",
+                version.schema_version
+            ),
+        ));
+    }
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(fail)?;
+    if manifest.negatives != NEGATIVES {
+        let reason = format!("negatives {:?}, expected {NEGATIVES:?}", manifest.negatives);
+        return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+    }
+    Ok(manifest)
+}
+
+fn read_content(dir: &Path, manifest: &Manifest) -> Result<Content> {
+    let (path, frame) = table(dir, manifest, INTERACTIONS)?;
+    let event_users = ids(&path, &frame, "user_id")?;
+    let goods = ids(&path, &frame, "goods_id")?;
+    let negatives = ids(&path, &frame, "negative_id")?;
+
+    let (path, frame) = table(dir, manifest, USERS)?;
+    let user_keys = texts(&path, &frame, "key")?;
+    check_numbers(&path, "user_id", &ids(&path, &frame, "user_id")?, 0)?;
+
+    let (path, frame) = table(dir, manifest, ITEMS)?;
+    let goods_keys = texts(&path, &frame, "key")?;
+    let goods_categories = ids(&path, &frame, "cate_id")?;
+    check_numbers(&path, "goods_id", &ids(&path, &frame, "goods_id")?, 1)?;
+
+    let (path, frame) = table(dir, manifest, CATEGORIES)?;
+    let category_keys = texts(&path, &frame, "key")?;
+    check_numbers(&path, "cate_id", &ids(&path, &frame, "cate_id")?, 1)?;
+
+    let path = dir.join(INTERACTIONS);
+    let mut offsets = vec![0u32; user_keys.len() + 1];
+    for (row, &user) in event_users.iter().enumerate() {
+        if user as usize >= user_keys.len() {
+            let reason = format!("user_id {user} in row {} of {} users", row + 1, user_keys.len());
+            return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+        }
+        if row > 0 && user < event_users[row - 1] {
+            let reason = format!("user_id falls in row {}", row + 1);
+            return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+        }
+        offsets[user as usize + 1] += 1;
+    }
+    for user in 0..user_keys.len() {
+        offsets[user + 1] += offsets[user];
+    }
+    Ok(Content {
+        user_keys,
+        goods_keys,
+        goods_categories,
+        category_keys,
+        offsets,
+        goods,
+        negatives,
+    })
+}
+
+/// Reads one Parquet file after comparing its size and hash with the manifest.
+fn table(dir: &Path, manifest: &Manifest, name: &str) -> Result<(PathBuf, DataFrame)> {
+    let path = dir.join(name);
+    let record = manifest.files.iter().find(|file| file.name == name).ok_or_else(|| {
+        Error::damaged(dir, format!("manifest.json does not list {name}; {AGAIN}"))
+    })?;
+    let bytes = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    if bytes.len() as u64 != record.bytes {
+        let reason =
+            format!("{} bytes, but manifest.json says {} (truncated?)", bytes.len(), record.bytes);
+        return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+    }
+    if sha256_hex(&bytes) != record.sha256 {
+        let reason = "the file is not the one that manifest.json describes (its SHA-256 differs)";
+        return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+    }
+    let frame = decode(&path, &bytes)?;
+    Ok((path, frame))
+}
+
+/// Ids of a key table must be `first`, `first + 1`, …: a row's place is its id.
+fn check_numbers(path: &Path, name: &str, ids: &[u32], first: u32) -> Result<()> {
+    match (first..).zip(ids).position(|(expected, &id)| expected != id) {
+        None => Ok(()),
+        Some(row) => {
+            let reason = format!("{name} {} in row {} is out of order", ids[row], row + 1);
+            Err(Error::damaged(path, format!("{reason}; {AGAIN}")))
+        }
+    }
+}
