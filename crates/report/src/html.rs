@@ -1,0 +1,280 @@
+//! The page: everything in one file that opens offline and needs no script.
+
+use crate::reference::References;
+use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
+use crate::table::{NONE, Table};
+
+use crate::{Result, base64, format, table3};
+use minijinja::Environment;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+const TEMPLATE: &str = include_str!("../templates/index.html");
+
+/// What the template sees. All texts are plain; the template escapes them.
+#[derive(Serialize)]
+struct Page<'a> {
+    overview: Vec<Overview>,
+    simulated: bool,
+    runs: usize,
+    warnings: &'a [String],
+    table3: &'a [Table],
+    table3_notes: Vec<String>,
+    pictures: Vec<EmbeddedPicture>,
+    table2: &'a Table,
+    cost: &'a Table,
+    records: Vec<RunDetails>,
+    sources: Vec<SourceDetails>,
+}
+
+/// One dataset and protocol in the first lines of the page.
+#[derive(Serialize)]
+struct Overview {
+    dataset: String,
+    protocol: String,
+    content: String,
+    simulated: bool,
+    models: Vec<String>,
+    seeds: Vec<u64>,
+    runs: usize,
+    diverged: usize,
+    train_rows: String,
+    test_rows: String,
+}
+
+/// A picture as text.
+#[derive(Serialize)]
+struct EmbeddedPicture {
+    title: String,
+    base64: String,
+    width: u32,
+    height: u32,
+}
+
+/// One run with all that is needed to repeat it.
+#[derive(Serialize)]
+struct RunDetails {
+    id: String,
+    title: String,
+    dataset: String,
+    seed: u64,
+    status: &'static str,
+    gauc: String,
+    signature: String,
+    folder: String,
+    config: String,
+    config_sha256: String,
+    result_sha256: String,
+    commands: Vec<String>,
+    environment: String,
+    versions: String,
+}
+
+/// One source of published numbers.
+#[derive(Serialize)]
+struct SourceDetails {
+    title: String,
+    citation: String,
+    url: String,
+    note: String,
+    tables: Vec<PublishedDetails>,
+}
+
+/// One published table.
+#[derive(Serialize)]
+struct PublishedDetails {
+    title: String,
+    note: String,
+    rows: Vec<[String; 6]>,
+}
+
+/// A picture to put into the page.
+pub(crate) struct Picture<'a> {
+    pub title: String,
+    pub size: (u32, u32),
+    pub file: &'a [u8],
+}
+
+/// The finished page.
+pub(crate) fn render(
+    study: &Study,
+    references: &References,
+    table3: &[Table],
+    table2: &Table,
+    cost: &Table,
+    pictures: &[Picture],
+) -> Result<String> {
+    let page = Page {
+        overview: overview(study),
+        simulated: study.datasets.iter().any(DatasetStudy::simulated),
+        runs: study.runs,
+        warnings: &study.warnings,
+        table3,
+        table3_notes: table3::notes(),
+        pictures: pictures
+            .iter()
+            .map(|picture| EmbeddedPicture {
+                title: picture.title.clone(),
+                base64: base64::encode(picture.file),
+                width: picture.size.0,
+                height: picture.size.1,
+            })
+            .collect(),
+        table2,
+        cost,
+        records: records(study),
+        sources: sources(references),
+    };
+    // Escaping follows the name's ending; a test feeds names with markup.
+    let mut environment = Environment::new();
+    environment.add_template("index.html", TEMPLATE)?;
+    Ok(environment.get_template("index.html")?.render(minijinja::value::Serde(&page))?)
+}
+
+fn overview(study: &Study) -> Vec<Overview> {
+    let mut lines = Vec::new();
+    for dataset in &study.datasets {
+        for (index, block) in dataset.blocks.iter().enumerate() {
+            let cells: Vec<(&Row, &Cell)> = dataset.cells(index).collect();
+            let runs = || cells.iter().flat_map(|(_, cell)| &cell.runs);
+            let rows = |split: &str| {
+                block.data.rows.get(split).map_or_else(|| "?".into(), |&rows| format::count(rows))
+            };
+            lines.push(Overview {
+                dataset: dataset.id.clone(),
+                protocol: block.protocol.to_string(),
+                content: block.content().to_string(),
+                simulated: block.data.simulated,
+                models: cells.iter().map(|(row, _)| row.title()).collect(),
+                seeds: runs()
+                    .map(|run| run.record.seed)
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect(),
+                runs: runs().count(),
+                diverged: cells.iter().map(|(_, cell)| cell.diverged()).sum(),
+                train_rows: rows("train"),
+                test_rows: rows("test"),
+            });
+        }
+    }
+    lines
+}
+
+fn records(study: &Study) -> Vec<RunDetails> {
+    let mut details = Vec::new();
+    for dataset in &study.datasets {
+        for (index, block) in dataset.blocks.iter().enumerate() {
+            for (row, cell) in dataset.cells(index) {
+                details.extend(cell.runs.iter().map(|run| run_details(dataset, block, row, run)));
+            }
+        }
+    }
+    details
+}
+
+fn run_details(dataset: &DatasetStudy, block: &Block, row: &Row, run: &Run) -> RunDetails {
+    let record = &run.record;
+    let config = serde_json::to_string_pretty(&record.config).unwrap_or_default();
+    let versions: Vec<String> =
+        record.env.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    RunDetails {
+        id: record.run_id.clone(),
+        title: row.title(),
+        dataset: format!("{}, {}", dataset.id, block.title),
+        seed: record.seed,
+        status: if run.finished() { "finished" } else { "diverged" },
+        gauc: run.gauc().map_or_else(|| NONE.into(), format::gauc),
+        signature: record.signature.clone(),
+        folder: run.folder.clone(),
+        config,
+        config_sha256: record.config_sha256.clone(),
+        result_sha256: record.result_sha256.clone(),
+        commands: vec![
+            format!("din-repro verify {}", shell(&format!("RUNS/{}", run.folder))),
+            format!(
+                "din-repro train --model {} --data {} --protocol {} --seed {} --threads {} --config config.json",
+                shell(&record.model.id),
+                shell(&format!("datasets/prepared/{}", dataset.id)),
+                block.protocol,
+                record.seed,
+                record.env.threads,
+            ),
+        ],
+        environment: format!(
+            "{}; {}; {} threads; {}",
+            record.env.cpu, record.env.os, record.env.threads, record.env.rustc
+        ),
+        versions: versions.join(", "),
+    }
+}
+
+/// A word that a POSIX shell takes as it is.
+fn shell(word: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '=' | ',');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn sources(references: &References) -> Vec<SourceDetails> {
+    let digits = |value: Option<f64>| value.map_or(NONE.into(), |v| v.to_string());
+    references
+        .0
+        .iter()
+        .map(|reference| SourceDetails {
+            title: reference.source.title.clone(),
+            citation: reference.source.citation.clone(),
+            url: reference.source.url.clone(),
+            note: reference.source.note.clone(),
+            tables: reference
+                .results
+                .iter()
+                .map(|part| PublishedDetails {
+                    title: format!(
+                        "Table {}, {}",
+                        part.table,
+                        references.dataset_title(&part.dataset)
+                    ),
+                    note: part.note.clone(),
+                    rows: part
+                        .rows
+                        .iter()
+                        .map(|row| {
+                            [
+                                row.title.clone(),
+                                // As printed in the source, which has four digits or six.
+                                if (row.gauc * 1e4).fract().abs() < 1e-9
+                                    || (row.gauc * 1e4).fract() > 1.0 - 1e-9
+                                {
+                                    format::gauc(row.gauc)
+                                } else {
+                                    format!("{:.6}", row.gauc)
+                                },
+                                part.rela_impr(row).map_or(NONE.into(), format::percent),
+                                digits(row.auc),
+                                digits(row.log_loss),
+                                row.note.clone(),
+                            ]
+                        })
+                        .collect(),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell;
+
+    #[test]
+    fn commands_cannot_be_extended_by_names() {
+        assert_eq!(shell("datasets/prepared/amazon-beauty"), "datasets/prepared/amazon-beauty");
+        assert_eq!(shell("a b; rm 'x'"), "'a b; rm '\\''x'\\'''");
+        assert_eq!(shell(""), "''");
+    }
+}

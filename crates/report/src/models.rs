@@ -1,0 +1,53 @@
+//! Names, order and colors of the models, the same in every table and picture.
+
+/// Color-blind-safe colors of Okabe and Ito (2002), without yellow, which is too light for lines.
+pub(crate) type Color = (u8, u8, u8);
+
+/// Color of models that the paper does not have.
+const OTHER: Color = (110, 110, 110);
+
+struct Known {
+    id: &'static str,
+    title: &'static str,
+    color: Color,
+}
+
+/// In the order of the paper's table 3.
+const KNOWN: [Known; 7] = [
+    Known { id: "lr", title: "LR", color: (0, 0, 0) },
+    Known { id: "base_model", title: "BaseModel", color: (230, 159, 0) },
+    Known { id: "wide_deep", title: "Wide&Deep", color: (86, 180, 233) },
+    Known { id: "pnn", title: "PNN", color: (0, 158, 115) },
+    Known { id: "deepfm", title: "DeepFM", color: (0, 114, 178) },
+    Known { id: "din", title: "DIN", color: (213, 94, 0) },
+    Known { id: "din_dice", title: "DIN with Dice", color: (204, 121, 167) },
+];
+
+/// The model that RelaImpr is over.
+pub(crate) const BASE: &str = "base_model";
+
+/// Identifiers of the paper's models in the order of its table 3.
+pub(crate) fn paper_models() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|known| known.id)
+}
+
+/// Place in tables: the paper's order, then all others by name.
+pub(crate) fn rank(id: &str) -> (usize, &str) {
+    (KNOWN.iter().position(|known| known.id == id).unwrap_or(KNOWN.len()), id)
+}
+
+/// The name that tables print; an unknown model keeps its identifier.
+pub(crate) fn title(id: &str) -> &str {
+    KNOWN.iter().find(|known| known.id == id).map_or(id, |known| known.title)
+}
+
+/// The color of lines and marks.
+pub(crate) fn color(id: &str) -> Color {
+    KNOWN.iter().find(|known| known.id == id).map_or(OTHER, |known| known.color)
+}
+
+/// The color as CSS.
+pub(crate) fn css_color(id: &str) -> String {
+    let (red, green, blue) = color(id);
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}

@@ -1,0 +1,220 @@
+//! Published numbers: `reports/reference/*.toml`, embedded at compile time.
+
+use crate::{Error, Result};
+use serde::Deserialize;
+
+const FILES: [(&str, &str); 3] = [
+    ("paper.toml", include_str!("../../../reports/reference/paper.toml")),
+    ("authors-corrected.toml", include_str!("../../../reports/reference/authors-corrected.toml")),
+    (
+        "bars-amazon-electronics-x1.toml",
+        include_str!("../../../reports/reference/bars-amazon-electronics-x1.toml"),
+    ),
+];
+
+/// Dataset whose published numbers stand beside data that no source has.
+const DEFAULT_DATASET: &str = "amazon-electronics";
+
+/// One file: everything taken from one source.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reference {
+    pub source: Source,
+    #[serde(default)]
+    pub datasets: Vec<DatasetCounts>,
+    #[serde(default)]
+    pub results: Vec<PublishedTable>,
+}
+
+/// Where numbers come from and how they were made.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Source {
+    pub id: String,
+    pub title: String,
+    pub citation: String,
+    pub url: String,
+    pub note: String,
+}
+
+/// A row of the paper's table 2.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatasetCounts {
+    pub id: String,
+    pub title: String,
+    pub users: u64,
+    pub goods: u64,
+    pub categories: u64,
+    pub samples: u64,
+    pub note: String,
+}
+
+/// One dataset's part of a published table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedTable {
+    pub table: String,
+    pub dataset: String,
+    /// The model that RelaImpr is over.
+    pub base: String,
+    #[serde(default)]
+    pub note: String,
+    pub rows: Vec<PublishedRow>,
+}
+
+/// A published row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedRow {
+    pub model: String,
+    pub title: String,
+    pub gauc: f64,
+    pub auc: Option<f64>,
+    pub log_loss: Option<f64>,
+    /// In percent as printed; absent where the source has none.
+    pub rela_impr: Option<f64>,
+    #[serde(default)]
+    pub note: String,
+}
+
+impl PublishedTable {
+    pub(crate) fn row(&self, model: &str) -> Option<&PublishedRow> {
+        self.rows.iter().find(|row| row.model == model)
+    }
+
+    /// RelaImpr as published, or over the table's own base.
+    pub(crate) fn rela_impr(&self, row: &PublishedRow) -> Option<f64> {
+        row.rela_impr.or_else(|| ctr_metrics::rela_impr(row.gauc, self.row(&self.base)?.gauc).ok())
+    }
+}
+
+/// All files.
+#[derive(Clone, Debug)]
+pub(crate) struct References(pub Vec<Reference>);
+
+impl References {
+    /// Parses the embedded files.
+    pub(crate) fn load() -> Result<Self> {
+        FILES
+            .iter()
+            .map(|&(file, text)| {
+                toml::from_str(text)
+                    .map_err(|error| Error::Reference { file, reason: error.to_string() })
+            })
+            .collect::<Result<Vec<_>>>()
+            .map(Self)
+    }
+
+    /// Counts published for a dataset. Simulated data has none, whatever it is called.
+    pub(crate) fn counts(&self, dataset: &str, simulated: bool) -> Option<&DatasetCounts> {
+        let mut all = self.0.iter().flat_map(|reference| &reference.datasets);
+        all.find(|counts| !simulated && is_version_of(dataset, &counts.id))
+    }
+
+    /// Table 3 of a source to stand beside a dataset, and whether it is about that dataset. Data that
+    /// no source has gets their part on Amazon (Electronics); data that some source has gets no part on
+    /// another dataset.
+    pub(crate) fn table3(
+        &self,
+        source: &str,
+        dataset: &str,
+        simulated: bool,
+    ) -> Option<(&PublishedTable, bool)> {
+        let about = |part: &&PublishedTable| {
+            part.table == "3" && !simulated && is_version_of(dataset, &part.dataset)
+        };
+        let known =
+            self.0.iter().any(|reference| reference.results.iter().any(|part| about(&part)));
+        let mut results = self
+            .0
+            .iter()
+            .filter(|reference| reference.source.id == source)
+            .flat_map(|r| &r.results);
+        if known {
+            results.find(about).map(|part| (part, true))
+        } else {
+            results
+                .find(|part| part.table == "3" && part.dataset == DEFAULT_DATASET)
+                .map(|part| (part, false))
+        }
+    }
+
+    /// Title of a published dataset.
+    pub(crate) fn dataset_title<'a>(&'a self, id: &'a str) -> &'a str {
+        let mut all = self.0.iter().flat_map(|reference| &reference.datasets);
+        all.find(|counts| counts.id == id).map_or(id, |counts| &counts.title)
+    }
+}
+
+/// `amazon-electronics` and `amazon-electronics-v2` are the published `amazon-electronics`;
+/// `amazon-electronics-sim` is not.
+fn is_version_of(dataset: &str, published: &str) -> bool {
+    match dataset.strip_prefix(published) {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix("-v")
+            .is_some_and(|v| !v.is_empty() && v.bytes().all(|byte| byte.is_ascii_digit())),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_percentages_follow_from_published_aucs() {
+        let mut compared = 0;
+        for reference in References::load().unwrap().0 {
+            for part in &reference.results {
+                let base = part.row(&part.base).unwrap().gauc;
+                for row in &part.rows {
+                    let Some(published) = row.rela_impr else { continue };
+                    let derived = ctr_metrics::rela_impr(row.gauc, base).unwrap();
+                    assert!(
+                        (derived - published).abs() <= 0.02,
+                        "{} {} {}: {derived} and {published}",
+                        part.table,
+                        part.dataset,
+                        row.title
+                    );
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, 7 + 7 + 6 + 9);
+    }
+
+    #[test]
+    fn the_corrected_gains_are_computed() {
+        let references = References::load().unwrap();
+        let (part, same) =
+            references.table3("authors-corrected", "amazon-electronics", false).unwrap();
+        assert!(same);
+        let gain = |model| part.rela_impr(part.row(model).unwrap()).unwrap();
+        assert!((gain("din") - 2.04).abs() < 0.005, "{}", gain("din"));
+        assert!((gain("din_dice") - 2.40).abs() < 0.005, "{}", gain("din_dice"));
+    }
+
+    #[test]
+    fn simulated_data_and_other_sets_are_not_taken_for_the_published_ones() {
+        let references = References::load().unwrap();
+        assert_eq!(references.counts("amazon-electronics-v2", false).unwrap().users, 192_403);
+        assert!(references.counts("amazon-electronics", true).is_none());
+        assert!(references.counts("amazon-electronics-sim", false).is_none());
+        assert!(references.counts("amazon-electronics-v", false).is_none());
+        let (part, same) = references.table3("paper", "amazon-beauty", false).unwrap();
+        assert_eq!((part.dataset.as_str(), same), (DEFAULT_DATASET, false));
+        let (part, same) = references.table3("paper", "movielens-20m", false).unwrap();
+        assert_eq!((part.dataset.as_str(), same), ("movielens-20m", true));
+        let (_, same) = references.table3("paper", "movielens-20m", true).unwrap();
+        assert!(!same);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let text = "[source]\nid=\"a\"\ntitle=\"\"\ncitation=\"\"\nurl=\"\"\nnote=\"\"\nyear=1";
+        assert!(toml::from_str::<Reference>(text).unwrap_err().to_string().contains("year"));
+    }
+}

@@ -1,0 +1,123 @@
+//! A table before it has a format.
+
+use crate::format;
+use crate::stats::Summary;
+use serde::Serialize;
+
+/// Text for what has no value.
+pub(crate) const NONE: &str = "—";
+
+/// A table with its caption and notes. Plain text throughout; every format escapes for itself.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Table {
+    /// Label for links, such as `table3-amazon-beauty`.
+    pub id: String,
+    /// What it shows and on what data.
+    pub caption: String,
+    /// What must not be overlooked, shown before everything else: simulated data.
+    pub alert: Option<String>,
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<Entry>>,
+    /// Sentences below the table.
+    pub notes: Vec<String>,
+    /// The runs behind a row: title and run identifiers.
+    pub sources: Vec<SourceRuns>,
+}
+
+/// A column's heading in two levels; neighbors with one group share a heading.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Column {
+    pub group: String,
+    pub title: String,
+    /// Numbers stand to the right.
+    pub number: bool,
+}
+
+impl Column {
+    pub(crate) fn text(title: &str) -> Self {
+        Self { group: String::new(), title: title.into(), number: false }
+    }
+
+    pub(crate) fn number(group: &str, title: &str) -> Self {
+        Self { group: group.into(), title: title.into(), number: true }
+    }
+
+    /// Both levels in one line.
+    pub(crate) fn full_title(&self) -> String {
+        if self.group.is_empty() {
+            self.title.clone()
+        } else {
+            format!("{}: {}", self.group, self.title)
+        }
+    }
+}
+
+/// A cell: its text and, for a mean over seeds, a picture of the spread in formats that can show one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Entry {
+    pub text: String,
+    pub bar: Option<Bar>,
+}
+
+impl From<String> for Entry {
+    fn from(text: String) -> Self {
+        Self { text, bar: None }
+    }
+}
+
+impl From<&str> for Entry {
+    fn from(text: &str) -> Self {
+        text.to_string().into()
+    }
+}
+
+/// Mean, spread and single values on a scale from 0 to 100 that one column shares.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Bar {
+    pub mean: f64,
+    pub low: f64,
+    pub high: f64,
+    pub seeds: Vec<f64>,
+    pub color: String,
+}
+
+/// Run identifiers behind one cell.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SourceRuns {
+    pub title: String,
+    pub runs: Vec<String>,
+}
+
+/// Adds bars on a scale common to all cells of one column. `column` holds a row's index, its values,
+/// their summary and color.
+pub(crate) fn add_bars(
+    rows: &mut [Vec<Entry>],
+    position: usize,
+    column: &[(usize, Vec<f64>, Summary, String)],
+) {
+    let ends = |(_, values, summary, _): &(usize, Vec<f64>, Summary, String)| {
+        let std = summary.std.unwrap_or(0.0);
+        values.iter().copied().chain([summary.mean - std, summary.mean + std]).collect::<Vec<_>>()
+    };
+    let all: Vec<f64> = column.iter().flat_map(ends).collect();
+    let low = all.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let width = high - low;
+    // Room for the marks at both ends; two decimals are finer than a screen.
+    let place = |value: f64| {
+        let share = if width > 0.0 { (value - low) / width } else { 0.5 };
+        format::rounded(4.0 + 92.0 * share, 2)
+    };
+    for (row, values, summary, color) in column {
+        let std = summary.std.unwrap_or(0.0);
+        if let Some(entry) = rows.get_mut(*row).and_then(|row| row.get_mut(position)) {
+            entry.bar = Some(Bar {
+                mean: place(summary.mean),
+                low: place(summary.mean - std),
+                high: place(summary.mean + std),
+                seeds: values.iter().map(|&value| place(value)).collect(),
+                color: color.clone(),
+            });
+        }
+    }
+}

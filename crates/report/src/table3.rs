@@ -1,0 +1,319 @@
+//! Table 3: the models on each dataset, beside the published numbers.
+
+use crate::comparison::{Comparison, compare};
+use crate::export::csv;
+use crate::format;
+use crate::models;
+use crate::reference::References;
+use crate::study::{Block, Cell, DatasetStudy, Row, Study};
+use crate::table::{self, Column, Entry, NONE, SourceRuns, Table};
+use ctr_core::Protocol;
+use std::collections::BTreeMap;
+
+/// Sources that stand beside our numbers, with the heading of their columns.
+const PUBLISHED: [(&str, &str); 2] =
+    [("paper", "paper"), ("authors-corrected", "authors, corrected")];
+
+/// What every reader of the table has to know.
+pub(crate) fn notes() -> Vec<String> {
+    [
+        "The paper's values of DIN (0.8818) and DIN with Dice (0.8871) on Amazon (Electronics) were \
+         withdrawn by the authors: \"the wrong way to apply BatchNorm in DIN brings a faulty \
+         experimental result\" (github.com/zhougr1993/DeepInterestNetwork, README at commit 9765f96; \
+         corrected values of commit dc7fb76, 2020-06-12: 0.8698 and 0.8711). The column \"authors, \
+         corrected\" has them; its other rows are unchanged, and its RelaImpr is computed here.",
+        "All published values are the best of all evaluations on the test set. Compare them with the \
+         protocol \"authors\", not with \"held-out\".",
+        "Ours: mean ± standard deviation (n − 1) of test gAUC over seeds; n=1 has no ±. gAUC is \
+         equation 10 of the paper.",
+        "RelaImpr (equation 11) is over our BaseModel of the same column: of the means, ± the standard \
+         deviation over pairs of runs with the same seed where there are two or more.",
+        "held-out: test gAUC at the evaluation with the best validation gAUC. Optimism is how much \
+         choosing on the test set itself would have added (peak − chosen). authors: the best of all \
+         test evaluations, an optimistic number.",
+    ]
+    .map(String::from)
+    .to_vec()
+}
+
+/// One table a dataset.
+pub(crate) fn tables(study: &Study, references: &References) -> Vec<Table> {
+    study.datasets.iter().map(|dataset| dataset_table(dataset, references)).collect()
+}
+
+/// A row to print: one of ours, or a model of the paper that was not run here.
+fn rows(dataset: &DatasetStudy) -> Vec<(String, Option<&Row>)> {
+    let mut rows: Vec<(String, Option<&Row>)> =
+        dataset.rows.iter().map(|row| (row.model.clone(), Some(row))).collect();
+    for model in models::paper_models() {
+        if !dataset.rows.iter().any(|row| row.model == model) {
+            rows.push((model.to_string(), None));
+        }
+    }
+    rows.sort_by(|a, b| {
+        let key = |row: &(String, Option<&Row>)| row.1.map_or(String::new(), |r| r.variant.clone());
+        (models::rank(&a.0), key(a)).cmp(&(models::rank(&b.0), key(b)))
+    });
+    rows
+}
+
+fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
+    let mut columns = vec![Column::text("model")];
+    let mut published = Vec::new();
+    for (source, heading) in PUBLISHED {
+        if let Some((part, _)) = references.table3(source, &dataset.id, dataset.simulated()) {
+            columns.push(Column::number(heading, "gAUC"));
+            columns.push(Column::number(heading, "RelaImpr"));
+            published.push(part);
+        }
+    }
+    let rows = rows(dataset);
+    let mut entries: Vec<Vec<Entry>> = Vec::new();
+    let mut previous = None;
+    for (model, row) in &rows {
+        let title = row.map_or_else(|| models::title(model).to_string(), Row::title);
+        let mut line = vec![Entry::from(title)];
+        for part in &published {
+            // Published once a model; its further configurations are ours alone.
+            let value = part.row(model).filter(|_| previous != Some(model));
+            line.push(value.map_or(NONE.into(), |value| format::gauc(value.gauc)).into());
+            let percent = value.and_then(|value| part.rela_impr(value));
+            line.push(percent.map_or(NONE.into(), format::percent).into());
+        }
+        previous = Some(model);
+        entries.push(line);
+    }
+    let mut notes = Vec::new();
+    let mut sources = Vec::new();
+    for (index, block) in dataset.blocks.iter().enumerate() {
+        let position = columns.len();
+        let held_out = block.protocol == Protocol::HeldOut;
+        let heading = format!(
+            "ours, {}{}",
+            block.title,
+            if block.data.simulated { ", simulated" } else { "" }
+        );
+        columns.push(Column::number(&heading, "gAUC"));
+        columns.push(Column::number(&heading, "RelaImpr"));
+        if held_out {
+            columns.push(Column::number(&heading, "optimism"));
+        }
+        let mut bars = Vec::new();
+        let mut unlike: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+        for (line, (_, row)) in rows.iter().enumerate() {
+            let cell = row.and_then(|row| row.cells.get(index)?.as_ref());
+            let comparison = cell.and_then(|cell| compare(dataset, index, cell));
+            entries[line].push(cell.map_or(NONE.into(), gauc_text).into());
+            entries[line].push(comparison.as_ref().map_or(NONE.into(), percent_text).into());
+            if held_out {
+                let optimism = cell.and_then(Cell::optimism);
+                let text = optimism.map_or(NONE.into(), |value| format::signed(value.mean, 4));
+                entries[line].push(text.into());
+            }
+            let (Some(row), Some(cell)) = (row, cell) else { continue };
+            if let Some(summary) = cell.gauc() {
+                let values = cell.by_seed().into_iter().map(|(_, value)| value).collect();
+                bars.push((line, values, summary, models::css_color(&row.model)));
+            }
+            if let Some(comparison) = comparison.filter(|c| !c.unlike.is_empty()) {
+                unlike.entry(comparison.unlike).or_default().push(row.title());
+            }
+            sources.push(SourceRuns {
+                title: format!("{}, {}", row.title(), block.title),
+                runs: cell.runs.iter().map(|run| run.record.run_id.clone()).collect(),
+            });
+        }
+        table::add_bars(&mut entries, position, &bars);
+        notes.extend(unlike.into_iter().map(|(keys, titles)| {
+            format!(
+                "{}: trained unlike the BaseModel that RelaImpr is over ({}): {}.",
+                block.title,
+                keys.join(", "),
+                titles.join(", ")
+            )
+        }));
+        notes.extend(signature_notes(dataset, index, block));
+        let diverged: Vec<String> = dataset
+            .cells(index)
+            .filter(|(_, cell)| cell.diverged() > 0)
+            .map(|(row, cell)| {
+                format!("{} ({} of {})", row.title(), cell.diverged(), cell.runs.len())
+            })
+            .collect();
+        if !diverged.is_empty() {
+            notes.push(format!(
+                "{}: diverged runs are left out of the mean: {}.",
+                block.title,
+                diverged.join(", ")
+            ));
+        }
+    }
+    Table {
+        id: format!("table3-{}", format::file_name(&dataset.id)),
+        caption: caption(dataset, references),
+        alert: dataset.simulated().then(|| {
+            format!("Simulated data: {} was generated, no person clicked. Its numbers say nothing about the published datasets.", dataset.id)
+        }),
+        columns,
+        rows: entries,
+        notes,
+        sources,
+    }
+}
+
+fn caption(dataset: &DatasetStudy, references: &References) -> String {
+    let data: Vec<String> = dataset
+        .blocks
+        .iter()
+        .map(|block| {
+            let kind = if block.data.simulated { "simulated data, " } else { "" };
+            format!("{} ({kind}content {})", block.protocol, block.content())
+        })
+        .collect();
+    let published = match references.table3("paper", &dataset.id, dataset.simulated()) {
+        Some((part, true)) => {
+            format!("on {}, this dataset", references.dataset_title(&part.dataset))
+        }
+        Some((part, false)) => {
+            format!("on {}, which is another dataset", references.dataset_title(&part.dataset))
+        }
+        None => "on no dataset".into(),
+    };
+    format!("Models on {}: {}. Published columns are {published}.", dataset.id, data.join("; "))
+}
+
+/// The signatures of a column, each with its rows where there are several.
+fn signature_notes(dataset: &DatasetStudy, index: usize, block: &Block) -> Vec<String> {
+    let mut by_signature: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (row, cell) in dataset.cells(index) {
+        by_signature.entry(cell.signature()).or_default().push(row.title());
+    }
+    let single = by_signature.len() == 1;
+    by_signature
+        .into_iter()
+        .map(|(signature, titles)| match single {
+            true => format!("{}: {signature}", block.title),
+            false => format!("{}, {}: {signature}", block.title, titles.join(", ")),
+        })
+        .collect()
+}
+
+/// The mean, or what became of the runs.
+fn gauc_text(cell: &Cell) -> String {
+    let diverged = cell.diverged();
+    match cell.gauc() {
+        Some(summary) if diverged == 0 => format::gauc_summary(&summary),
+        Some(summary) => {
+            let text = format::gauc_summary(&summary);
+            format!("{}, {diverged} diverged)", text.trim_end_matches(')'))
+        }
+        None if diverged == 1 => "diverged".into(),
+        None if diverged > 1 => format!("diverged ({diverged} runs)"),
+        None => NONE.into(),
+    }
+}
+
+fn percent_text(comparison: &Comparison) -> String {
+    let percent = format::percent(comparison.percent);
+    match comparison.paired {
+        Some((std, _)) => format!("{percent} ± {std:.2}%"),
+        None => percent,
+    }
+}
+
+/// The columns of the file, one line a model, configuration, dataset, protocol and content.
+const HEADER: [&str; 26] = [
+    "dataset",
+    "protocol",
+    "content_sha256",
+    "simulated",
+    "model",
+    "variant",
+    "config_sha256",
+    "test_gauc_mean",
+    "test_gauc_std",
+    "n",
+    "diverged",
+    "rela_impr_percent",
+    "rela_impr_paired_std",
+    "rela_impr_pairs",
+    "optimism_mean",
+    "test_auc_mean",
+    "test_log_loss_mean",
+    "published_dataset",
+    "published_is_this_dataset",
+    "paper_gauc",
+    "paper_rela_impr_percent",
+    "authors_corrected_gauc",
+    "authors_corrected_rela_impr_percent",
+    "signature",
+    "seeds",
+    "run_ids",
+];
+
+/// All digits, for further computation.
+pub(crate) fn to_csv(study: &Study, references: &References) -> String {
+    let mut lines = Vec::new();
+    for dataset in &study.datasets {
+        for (index, block) in dataset.blocks.iter().enumerate() {
+            for (row, cell) in dataset.cells(index) {
+                let comparison = compare(dataset, index, cell);
+                lines.push(csv_line(dataset, block, row, cell, comparison.as_ref(), references));
+            }
+        }
+    }
+    csv::render(&HEADER, &lines)
+}
+
+fn csv_line(
+    dataset: &DatasetStudy,
+    block: &Block,
+    row: &Row,
+    cell: &Cell,
+    comparison: Option<&Comparison>,
+    references: &References,
+) -> Vec<String> {
+    let summary = cell.gauc();
+    let mean = |value: &dyn Fn(&ctr_core::MetricValues) -> Option<f64>| {
+        let finished = cell.runs.iter().filter(|run| run.finished());
+        let values: Vec<f64> = finished.filter_map(|run| value(&run.record.metrics)).collect();
+        csv::number(crate::stats::Summary::of(&values).map(|summary| summary.mean))
+    };
+    let paper = references.table3("paper", &dataset.id, block.data.simulated);
+    let mut line = vec![
+        dataset.id.clone(),
+        block.protocol.to_string(),
+        block.data.content_sha256.clone(),
+        block.data.simulated.to_string(),
+        row.model.clone(),
+        row.variant.clone(),
+        cell.config_sha256().to_string(),
+        csv::number(summary.map(|s| s.mean)),
+        csv::number(summary.and_then(|s| s.std)),
+        summary.map_or(0, |s| s.n).to_string(),
+        cell.diverged().to_string(),
+        csv::number(comparison.map(|c| c.percent)),
+        csv::number(comparison.and_then(|c| c.paired).map(|paired| paired.0)),
+        comparison.and_then(|c| c.paired).map_or(String::new(), |paired| paired.1.to_string()),
+        csv::number(match block.protocol {
+            Protocol::HeldOut => cell.optimism().map(|s| s.mean),
+            Protocol::Authors => None,
+        }),
+        mean(&|metrics| metrics.test_auc),
+        mean(&|metrics| metrics.test_log_loss),
+        paper.map_or(String::new(), |(part, _)| part.dataset.clone()),
+        paper.map_or(String::new(), |(_, same)| same.to_string()),
+    ];
+    for (source, _) in PUBLISHED {
+        let part = references.table3(source, &dataset.id, block.data.simulated);
+        let value = part.and_then(|(part, _)| Some((part, part.row(&row.model)?)));
+        line.push(csv::number(value.map(|(_, row)| row.gauc)));
+        let percent = value.and_then(|(part, row)| part.rela_impr(row));
+        line.push(csv::number(percent.map(|percent| format::rounded(percent, 2))));
+    }
+    let join = |items: Vec<String>| items.join(" ");
+    line.push(cell.signature());
+    line.push(join(cell.runs.iter().map(|run| run.record.seed.to_string()).collect()));
+    line.push(join(cell.runs.iter().map(|run| run.record.run_id.clone()).collect()));
+    line
+}
