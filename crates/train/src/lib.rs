@@ -1,1 +1,14 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod checkpoint;
+mod config;
+mod error;
+mod evaluate;
+mod events;
+mod run;
+
+pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
+pub use config::TrainConfig;
+pub use error::{Error, Result};
+pub use evaluate::{Evaluation, score_split};
+pub use run::{Chosen, Observer, Outcome, RunSpec, Silent, signature, train};

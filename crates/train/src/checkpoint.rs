@@ -1,0 +1,82 @@
+//! Everything needed to go on as if nothing had happened.
+
+use crate::{Error, Result};
+use ctr_core::{Best, CurvePoint, write_atomic};
+use ctr_nn::{NamedTensors, Network, Optimizer};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Weights of the chosen evaluation.
+pub const MODEL_FILE: &str = "model.safetensors";
+/// State of an unfinished run, in its directory.
+pub const CHECKPOINT_FILE: &str = "checkpoint/state.safetensors";
+
+/// What a run remembers beside weights and optimizer. Random streams need no state: the permutation of
+/// an epoch comes from the stream of that epoch's name, and the cursor says how far it was used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Progress {
+    /// The run that wrote it.
+    pub run_id: String,
+    /// Steps done; also the data cursor.
+    pub step: u64,
+    /// Sum of the losses since the last evaluation, and their number.
+    pub loss_sum: f64,
+    pub loss_count: u64,
+    /// Evaluations so far.
+    pub curve: Vec<CurvePoint>,
+    /// The chosen one and its criterion.
+    pub best: Option<Best>,
+    pub best_value: f64,
+    /// Evaluations since then.
+    pub worse: u64,
+    /// Seconds and rows so far.
+    pub train_seconds: f64,
+    pub train_rows: u64,
+    pub eval_seconds: f64,
+    pub eval_rows: u64,
+}
+
+/// Writes the checkpoint: one file, replaced at once.
+pub(crate) fn save(
+    directory: &Path,
+    network: &Network,
+    optimizer: &Optimizer,
+    progress: &Progress,
+) -> Result<()> {
+    let mut state = network.weights.export();
+    state.append(optimizer.export(&network.weights));
+    state.metadata = serde_json::to_string(progress).map_err(ctr_core::Error::from)?;
+    let path = directory.join(CHECKPOINT_FILE);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
+    }
+    Ok(write_atomic(&path, &state.to_bytes()?)?)
+}
+
+/// Reads the checkpoint of `run_id` into network and optimizer.
+pub(crate) fn load(
+    directory: &Path,
+    run_id: &str,
+    network: &mut Network,
+    optimizer: &mut Optimizer,
+) -> Result<Progress> {
+    let path = directory.join(CHECKPOINT_FILE);
+    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let fail = |reason: String| Error::Checkpoint { path: path.clone(), reason };
+    let state = NamedTensors::from_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
+    let progress: Progress =
+        serde_json::from_str(&state.metadata).map_err(|error| fail(error.to_string()))?;
+    if progress.run_id != run_id {
+        return Err(fail(format!(
+            "it belongs to run {}, this is run {run_id}: another configuration, seed or dataset",
+            progress.run_id
+        )));
+    }
+    network.weights.import(&state).map_err(|error| fail(error.to_string()))?;
+    optimizer
+        .import(&network.weights, &state, progress.step)
+        .map_err(|error| fail(error.to_string()))?;
+    Ok(progress)
+}

@@ -1,0 +1,44 @@
+//! The crate's error.
+
+use std::path::PathBuf;
+
+/// What can go wrong in a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting that makes no run.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// The model or its optimizer.
+    #[error(transparent)]
+    Model(#[from] ctr_nn::Error),
+    /// A metric that cannot be computed.
+    #[error("{split}: {source}")]
+    Metric {
+        /// The split it was computed on.
+        split: &'static str,
+        /// Why not.
+        source: ctr_metrics::Error,
+    },
+    /// Shared types and writing of files.
+    #[error(transparent)]
+    Core(#[from] ctr_core::Error),
+    /// A checkpoint that cannot be continued.
+    #[error("{path}: {reason}; train without --resume to begin anew")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

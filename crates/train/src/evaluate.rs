@@ -1,0 +1,62 @@
+//! Scoring a split.
+
+use crate::{Error, Result};
+use ctr_core::{Batch, Dataset, Split};
+use ctr_metrics::GaucVariant;
+use ctr_nn::{Network, ScoringMemory};
+use rayon::prelude::*;
+
+/// Metrics of one split.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Impression-weighted AUC over users (paper, equation 10).
+    pub gauc: f64,
+    /// Pooled AUC.
+    pub auc: f64,
+    /// Mean logistic loss.
+    pub log_loss: f64,
+}
+
+impl Evaluation {
+    /// Metrics of `logits`, one for each row of the split.
+    ///
+    /// # Errors
+    /// When a metric is not defined: one class only, a score that is not a number.
+    pub fn of(dataset: &Dataset, split: Split, logits: &[f32]) -> Result<Self> {
+        let samples = dataset.split(split);
+        let fail = |source| Error::Metric { split: split.name(), source };
+        let gauc = ctr_metrics::gauc(&samples.users, &samples.labels, logits, GaucVariant::Paper)
+            .map_err(fail)?;
+        Ok(Self {
+            gauc: gauc.value,
+            auc: ctr_metrics::auc(&samples.labels, logits).map_err(fail)?,
+            log_loss: ctr_metrics::log_loss_from_logits(&samples.labels, logits).map_err(fail)?,
+        })
+    }
+}
+
+/// Logits of all rows of a split, in order. Batches are scored in parallel on rayon's current threads;
+/// their boundaries do not depend on the number of threads, so neither do the bits.
+///
+/// # Errors
+/// When the dataset does not fit the network.
+pub fn score_split(
+    network: &Network,
+    dataset: &Dataset,
+    split: Split,
+    batch_size: usize,
+    max_history: Option<u32>,
+) -> Result<Vec<f32>> {
+    let rows: Vec<u32> = (0..dataset.split(split).rows() as u32).collect();
+    let parts: Vec<Vec<f32>> = rows
+        .par_chunks(batch_size.max(1))
+        .map_init(
+            || (Batch::default(), ScoringMemory::default()),
+            |(batch, memory), rows| {
+                dataset.fill_batch(split, rows, max_history, batch);
+                network.score(batch, memory)
+            },
+        )
+        .collect::<std::result::Result<_, _>>()?;
+    Ok(parts.concat())
+}

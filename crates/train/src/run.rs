@@ -1,0 +1,366 @@
+//! The run itself.
+
+use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
+use crate::events::EventLog;
+use crate::{Error, Evaluation, Result, TrainConfig, score_split};
+use ctr_core::{
+    Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
+    Split, Status, sha256_hex, write_atomic,
+};
+use ctr_metrics::GaucVariant;
+use ctr_nn::{NamedTensors, Network, Optimizer};
+use serde_json::json;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Receives what a progress bar shows.
+pub trait Observer: Sync {
+    /// The run goes on at `step` of at most `steps`, `batch_size` rows each.
+    fn started(&self, step: u64, steps: u64, batch_size: usize) {
+        let _ = (step, steps, batch_size);
+    }
+    /// A step was done.
+    fn stepped(&self, step: u64) {
+        let _ = step;
+    }
+    /// An evaluation was done; `chosen` if it is the best so far.
+    fn evaluated(&self, point: &CurvePoint, chosen: bool) {
+        let _ = (point, chosen);
+    }
+}
+
+/// An observer that does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+impl Observer for Silent {}
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunSpec<'r> {
+    /// Identity, see [`ctr_core::RunRecord::compute_run_id`].
+    pub run_id: &'r str,
+    /// Settings.
+    pub config: &'r TrainConfig,
+    /// Seed of all streams.
+    pub seed: u64,
+    /// The run's own directory; it must exist.
+    pub directory: &'r Path,
+    /// Continue from the checkpoint there, if there is one.
+    pub resume: bool,
+}
+
+/// The evaluation that was chosen, scored again from its stored weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// Where it was.
+    pub best: Best,
+    /// Its values.
+    pub metrics: MetricValues,
+    /// Logits of the test rows, in order.
+    pub test_scores: Vec<f32>,
+    /// SHA-256 over users, labels and scores of the test rows.
+    pub predictions_sha256: String,
+    /// SHA-256 of [`MODEL_FILE`].
+    pub model_sha256: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// At its end or early stop, or with a loss that was no number.
+    Ended {
+        /// Which of the two.
+        status: Status,
+        /// All evaluations.
+        curve: Vec<CurvePoint>,
+        /// The chosen one; none when the run diverged.
+        chosen: Option<Box<Chosen>>,
+        /// Seconds in training steps, rows a second in training and in scoring.
+        train_seconds: f64,
+        /// Rows trained on in a second.
+        train_samples_per_second: f64,
+        /// Rows scored in a second.
+        eval_samples_per_second: f64,
+    },
+    /// Asked to stop; a checkpoint was written.
+    Interrupted {
+        /// Steps done.
+        step: u64,
+    },
+}
+
+/// Trains `network` (fresh from its initialization) on `dataset`.
+///
+/// `stop` is looked at after every step; when it is true the run writes a checkpoint and ends as
+/// [`Outcome::Interrupted`].
+///
+/// # Errors
+/// When settings, data, checkpoint or disk do not allow the run. A diverged loss is an outcome.
+pub fn train(
+    spec: &RunSpec<'_>,
+    dataset: &Dataset,
+    network: Network,
+    observer: &dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    spec.config.validate()?;
+    for split in [Split::Train, Split::Test] {
+        if dataset.split(split).rows() == 0 {
+            return Err(Error::Config(format!(
+                "dataset {} has no {} rows",
+                dataset.id,
+                split.name()
+            )));
+        }
+    }
+    let optimizer = Optimizer::new(spec.config.optimizer.clone(), &network.weights)?;
+    let events = EventLog::open(spec.directory)?;
+    let mut run = Run { spec, dataset, network, optimizer, events, progress: Progress::default() };
+    run.progress.run_id = spec.run_id.to_string();
+    // Below every gAUC; JSON knows no infinity.
+    run.progress.best_value = -1.0;
+    if spec.resume && spec.directory.join(CHECKPOINT_FILE).exists() {
+        run.progress =
+            checkpoint::load(spec.directory, spec.run_id, &mut run.network, &mut run.optimizer)?;
+        run.events.write("resumed", &json!({"step": run.progress.step}))?;
+    } else {
+        run.events.write("started", &json!({"run_id": spec.run_id}))?;
+    }
+    run.go(observer, stop)
+}
+
+struct Run<'r> {
+    spec: &'r RunSpec<'r>,
+    dataset: &'r Dataset,
+    network: Network,
+    optimizer: Optimizer,
+    events: EventLog,
+    progress: Progress,
+}
+
+impl Run<'_> {
+    fn go(mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+        let config = self.spec.config;
+        let per_epoch = (self.dataset.train.rows() as u64).div_ceil(config.batch_size as u64);
+        let mut steps = per_epoch * config.epochs;
+        if config.max_steps > 0 {
+            steps = steps.min(config.max_steps);
+        }
+        observer.started(self.progress.step, steps, config.batch_size);
+        let mut batch = Batch::default();
+        let mut order = Vec::new();
+        let mut order_of = u64::MAX;
+        let mut status = Status::Finished;
+        while self.progress.step < steps && !self.patience_is_over() {
+            let (epoch, index) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
+            if order_of != epoch {
+                order = self.permutation(epoch);
+                order_of = epoch;
+            }
+            let begun = Instant::now();
+            let from = index as usize * config.batch_size;
+            let rows = &order[from..(from + config.batch_size).min(order.len())];
+            self.dataset.fill_batch(Split::Train, rows, config.history_limit(), &mut batch);
+            match self.network.train_step(&batch, &mut self.optimizer) {
+                Ok(report) => self.progress.loss_sum += report.loss,
+                Err(ctr_nn::Error::Diverged { step, loss }) => {
+                    self.events
+                        .write("diverged", &json!({"step": step, "loss": loss.to_string()}))?;
+                    status = Status::Diverged;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.progress.train_seconds += begun.elapsed().as_secs_f64();
+            self.progress.train_rows += rows.len() as u64;
+            self.progress.loss_count += 1;
+            self.progress.step += 1;
+            observer.stepped(self.progress.step);
+
+            let due = self.progress.step == steps || self.evaluation_is_due(per_epoch);
+            if due {
+                match self.evaluate(per_epoch, observer) {
+                    Err(Error::Metric { source: ctr_metrics::Error::Nan { row }, .. }) => {
+                        self.events.write("diverged", &json!({"scored_row": row}))?;
+                        status = Status::Diverged;
+                        break;
+                    }
+                    other => other?,
+                }
+            }
+            let every = config.checkpoint_every_steps;
+            if due || (every > 0 && self.progress.step.is_multiple_of(every)) {
+                self.save()?;
+            }
+            if stop.load(Ordering::Relaxed) && self.progress.step < steps {
+                if !due {
+                    self.save()?;
+                }
+                self.events.write("interrupted", &json!({"step": self.progress.step}))?;
+                return Ok(Outcome::Interrupted { step: self.progress.step });
+            }
+        }
+        self.finish(status)
+    }
+
+    fn save(&self) -> Result<()> {
+        checkpoint::save(self.spec.directory, &self.network, &self.optimizer, &self.progress)
+    }
+
+    fn permutation(&self, epoch: u64) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.dataset.train.rows() as u32).collect();
+        SeedStreams::new(self.spec.seed)
+            .stream(&format!("shuffle/epoch-{epoch}"))
+            .shuffle(&mut order);
+        order
+    }
+
+    fn evaluation_is_due(&self, per_epoch: u64) -> bool {
+        let (step, config) = (self.progress.step, self.spec.config);
+        let parts = config.evaluations_per_epoch.min(per_epoch);
+        let within = (step - 1) % per_epoch + 1;
+        let at_part =
+            parts > 0 && (1..=parts).any(|part| within == (part * per_epoch).div_ceil(parts));
+        let every = config.evaluate_every_steps;
+        at_part || (every > 0 && step.is_multiple_of(every))
+    }
+
+    fn patience_is_over(&self) -> bool {
+        let config = self.spec.config;
+        config.patience > 0
+            && self.progress.worse >= config.patience
+            && self.progress.curve.last().is_some_and(|point| point.epoch >= config.min_epochs)
+    }
+
+    fn score(&mut self, split: Split) -> Result<Vec<f32>> {
+        let config = self.spec.config;
+        let begun = Instant::now();
+        let size = config.evaluation_batch_size;
+        let scores = score_split(&self.network, self.dataset, split, size, config.history_limit())?;
+        self.progress.eval_seconds += begun.elapsed().as_secs_f64();
+        self.progress.eval_rows += scores.len() as u64;
+        Ok(scores)
+    }
+
+    fn evaluate(&mut self, per_epoch: u64, observer: &dyn Observer) -> Result<()> {
+        let mut of = |split: Split| -> Result<Option<Evaluation>> {
+            if self.dataset.split(split).rows() == 0 {
+                return Ok(None);
+            }
+            let scores = self.score(split)?;
+            Ok(Some(Evaluation::of(self.dataset, split, &scores)?))
+        };
+        let (valid, test) = (of(Split::Validation)?, of(Split::Test)?);
+        let progress = &mut self.progress;
+        let point = CurvePoint {
+            step: progress.step,
+            epoch: progress.step as f64 / per_epoch as f64,
+            train_loss: (progress.loss_count > 0)
+                .then(|| progress.loss_sum / progress.loss_count as f64),
+            valid_loss: valid.map(|v| v.log_loss),
+            valid_auc: valid.map(|v| v.auc),
+            valid_gauc: valid.map(|v| v.gauc),
+            test_loss: test.map(|t| t.log_loss),
+            test_auc: test.map(|t| t.auc),
+            test_gauc: test.map(|t| t.gauc),
+        };
+        (progress.loss_sum, progress.loss_count) = (0.0, 0);
+        let criterion = match self.dataset.protocol {
+            Protocol::HeldOut => point.valid_gauc,
+            Protocol::Authors => point.test_gauc,
+        };
+        let Some(value) = criterion else {
+            return Err(Error::Config(format!(
+                "dataset {} has no validation rows; use --protocol authors",
+                self.dataset.id
+            )));
+        };
+        let chosen = value > progress.best_value;
+        if chosen {
+            progress.best = Some(Best { step: point.step, epoch: point.epoch });
+            progress.best_value = value;
+            progress.worse = 0;
+            let bytes = self.network.weights.export().to_bytes()?;
+            write_atomic(&self.spec.directory.join(MODEL_FILE), &bytes)?;
+        } else {
+            progress.worse += 1;
+        }
+        let event = serde_json::to_value(&point).map_err(ctr_core::Error::from)?;
+        self.events.write("evaluated", &event)?;
+        observer.evaluated(&point, chosen);
+        self.progress.curve.push(point);
+        Ok(())
+    }
+
+    /// Scores test once more with the chosen weights, as a stranger with the model file would.
+    fn finish(mut self, status: Status) -> Result<Outcome> {
+        let chosen = match self.progress.best {
+            // A run that diverged has no result, whatever it reached before.
+            Some(best) if status == Status::Finished => {
+                let path = self.spec.directory.join(MODEL_FILE);
+                let bytes = std::fs::read(&path)
+                    .map_err(|source| Error::Io { path: path.clone(), source })?;
+                self.network.weights.import(&NamedTensors::from_bytes(&bytes)?)?;
+                let scores = self.score(Split::Test)?;
+                let test = Evaluation::of(self.dataset, Split::Test, &scores)?;
+                let curve = &self.progress.curve;
+                let peak = curve.iter().filter_map(|point| point.test_gauc).fold(0.0, f64::max);
+                let at_best = curve.iter().find(|point| point.step == best.step);
+                Some(Box::new(Chosen {
+                    best,
+                    metrics: MetricValues {
+                        test_gauc: Some(test.gauc),
+                        test_auc: Some(test.auc),
+                        test_log_loss: Some(test.log_loss),
+                        peak_test_gauc: Some(peak),
+                        valid_gauc: at_best.and_then(|point| point.valid_gauc),
+                    },
+                    predictions_sha256: predictions_sha256(self.dataset, &scores),
+                    model_sha256: sha256_hex(&bytes),
+                    test_scores: scores,
+                }))
+            }
+            _ => None,
+        };
+        self.events.write("ended", &json!({"status": status, "step": self.progress.step}))?;
+        let progress = self.progress;
+        let rate =
+            |rows: u64, seconds: f64| if seconds > 0.0 { rows as f64 / seconds } else { 0.0 };
+        Ok(Outcome::Ended {
+            status,
+            chosen,
+            train_seconds: progress.train_seconds,
+            train_samples_per_second: rate(progress.train_rows, progress.train_seconds),
+            eval_samples_per_second: rate(progress.eval_rows, progress.eval_seconds),
+            curve: progress.curve,
+        })
+    }
+}
+
+fn predictions_sha256(dataset: &Dataset, scores: &[f32]) -> String {
+    let mut digest = Digest::new();
+    digest.ids(&dataset.test.users);
+    digest.update(&dataset.test.labels);
+    digest.numbers(scores);
+    digest.finish()
+}
+
+/// The signature of one run's test gAUC on `dataset`, with `regularizer` as the run had it.
+pub fn signature(dataset: &Dataset, regularizer: &str) -> Signature {
+    let mut signature = Signature::new("gAUC");
+    for part in GaucVariant::Paper.signature().split('|') {
+        if let Some((key, value)) = part.split_once(':') {
+            signature = signature.with(key, value);
+        }
+    }
+    let hash: String = dataset.content_sha256.chars().take(8).collect();
+    signature
+        .with("ds", format!("{}@{hash}", dataset.id))
+        .with("split", "last-item")
+        .with("neg", &dataset.negatives)
+        .with("proto", dataset.protocol)
+        .with("seeds", 1)
+        .with("reg", regularizer)
+        .with("v", env!("CARGO_PKG_VERSION"))
+}
