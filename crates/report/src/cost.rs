@@ -128,7 +128,7 @@ pub(crate) fn to_csv(study: &Study) -> String {
             block.protocol.to_string(),
             block.data.content_sha256.clone(),
             row.model.clone(),
-            row.variant.clone(),
+            row.label.text(),
             cost.runs.to_string(),
             cost.dense.to_string(),
             cost.embedding.to_string(),

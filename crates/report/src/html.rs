@@ -4,7 +4,7 @@ use crate::reference::References;
 use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
 use crate::table::{NONE, Table};
 
-use crate::{Result, base64, format, table3};
+use crate::{Result, base64, format, models, table3};
 use minijinja::Environment;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -35,6 +35,8 @@ struct Overview {
     content: String,
     simulated: bool,
     models: Vec<String>,
+    /// Labels of the configurations; one empty label where there is one configuration.
+    configurations: Vec<String>,
     seeds: Vec<u64>,
     runs: usize,
     diverged: usize,
@@ -145,7 +147,10 @@ fn overview(study: &Study) -> Vec<Overview> {
                 protocol: block.protocol.to_string(),
                 content: block.content().to_string(),
                 simulated: block.data.simulated,
-                models: cells.iter().map(|(row, _)| row.title()).collect(),
+                models: distinct(
+                    cells.iter().map(|(row, _)| models::title(&row.model).to_string()),
+                ),
+                configurations: distinct(cells.iter().map(|(row, _)| row.label.text())),
                 seeds: runs()
                     .map(|run| run.record.seed)
                     .collect::<BTreeSet<_>>()
@@ -159,6 +164,25 @@ fn overview(study: &Study) -> Vec<Overview> {
         }
     }
     lines
+}
+
+/// The models once each, in the paper's order.
+fn titles(cells: &[(&Row, &Cell)]) -> Vec<String> {
+    let mut ids: Vec<&str> = cells.iter().map(|(row, _)| row.model.as_str()).collect();
+    ids.sort_by_key(|id| models::rank(id));
+    ids.dedup();
+    ids.into_iter().map(|id| models::title(id).to_string()).collect()
+}
+
+/// The texts without repetitions, in order of their first appearance.
+fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for text in texts {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen
 }
 
 fn records(study: &Study) -> Vec<RunDetails> {

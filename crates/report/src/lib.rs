@@ -8,6 +8,7 @@ mod error;
 mod export;
 mod format;
 mod html;
+mod legend;
 mod models;
 mod picture;
 mod plot;

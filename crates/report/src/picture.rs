@@ -27,12 +27,8 @@ pub(crate) fn png(
     draw: impl FnOnce(&Canvas) -> std::result::Result<(), Box<dyn std::error::Error>>,
 ) -> Result<Vec<u8>> {
     let fail = |reason: String| Error::Picture { name: name.into(), reason };
-    for (style, bytes) in
-        [(FontStyle::Normal, dejavu::sans::regular()), (FontStyle::Bold, dejavu::sans::bold())]
-    {
-        register_font(FONT, style, bytes)
-            .map_err(|_| fail("the embedded font cannot be read".into()))?;
-    }
+    register_font(FONT, FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| fail("the embedded font cannot be read".into()))?;
     let (wide, high) = (width * SCALE, height * SCALE);
     let mut pixels = vec![0u8; (wide * high * 3) as usize];
     {

@@ -1,67 +1,80 @@
 //! Pictures of learning curves.
 
-use crate::curves::{Curve, Point};
+use crate::curves::{Curve, Point, above};
 use crate::picture::{self, Canvas, FONT, SCALE};
-use crate::{Result, format};
+use crate::{Result, format, legend};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Size of one panel in final pixels.
-pub(crate) const PANEL: (u32, u32) = (1000, 620);
-/// Panels beside one another in a picture of several.
-const ACROSS: usize = 2;
-/// Height of the line that explains line styles, and of a line of the legend.
-const LINE: u32 = 34;
+const PANEL: (u32, u32) = (1000, 560);
 /// Font sizes in final pixels.
 const TITLE: u32 = 24;
-const TEXT: u32 = 19;
+pub(crate) const TEXT: u32 = 19;
 
-type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+/// What drawing returns.
+pub(crate) type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
 /// One pair of axes.
 pub(crate) struct Panel {
     /// Dataset, protocol and whether the data is simulated.
     pub title: String,
     pub curves: Vec<Curve>,
+    /// Show only what lies above this value.
+    pub floor: Option<f64>,
 }
 
-/// Width and height of a picture with these panels.
-pub(crate) fn size(panels: &[Panel]) -> (u32, u32) {
-    let across = panels.len().clamp(1, ACROSS) as u32;
-    let down = panels.len().div_ceil(ACROSS).max(1) as u32;
-    let width = PANEL.0 * across;
-    (width, PANEL.1 * down + LINE * (1 + legend_lines(panels, width).len() as u32) + 10)
+/// Panels with `across` of them beside one another.
+pub(crate) struct Figure {
+    pub panels: Vec<Panel>,
+    pub across: usize,
 }
 
-/// Draws panels with one legend below them all.
-pub(crate) fn learning_curves(name: &str, panels: &[Panel]) -> Result<Vec<u8>> {
-    let (width, height) = size(panels);
-    picture::png(name, width, height, |canvas| {
-        let below = height - PANEL.1 * panels.len().div_ceil(ACROSS).max(1) as u32;
-        let (upper, lower) = canvas.split_vertically((height - below) * SCALE);
-        let down = panels.len().div_ceil(ACROSS).max(1);
-        let areas = upper.split_evenly((down, panels.len().clamp(1, ACROSS)));
-        for (panel, area) in panels.iter().zip(&areas) {
-            draw_panel(panel, area)?;
-        }
-        draw_legend(&lower, &legend_lines(panels, width), panels)
-    })
+impl Figure {
+    /// Panels beside one another, and rows of them; at least one, as an empty picture has a size too.
+    fn grid(&self) -> (usize, usize) {
+        let across = self.panels.len().clamp(1, self.across.max(1));
+        (across, self.panels.len().div_ceil(across).max(1))
+    }
+
+    /// Width and height in final pixels.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        let (across, down) = self.grid();
+        let width = PANEL.0 * across as u32;
+        (width, PANEL.1 * down as u32 + legend::height(&self.panels, width))
+    }
+
+    /// The PNG file, with one legend below all panels.
+    pub(crate) fn png(&self, name: &str) -> Result<Vec<u8>> {
+        let ((width, height), (across, down)) = (self.size(), self.grid());
+        picture::png(name, width, height, |canvas| {
+            let (upper, lower) = canvas.split_vertically(px(PANEL.1) * down as i32);
+            for (panel, area) in self.panels.iter().zip(&upper.split_evenly((down, across))) {
+                draw_panel(panel, area)?;
+            }
+            legend::draw(&lower, &self.panels, width)
+        })
+    }
 }
 
-fn px(size: u32) -> i32 {
+/// Final pixels on the larger canvas.
+pub(crate) fn px(size: u32) -> i32 {
     (size * SCALE) as i32
 }
 
-fn font(size: u32) -> TextStyle<'static> {
+/// Black text of a size in final pixels.
+pub(crate) fn font(size: u32) -> TextStyle<'static> {
     (FONT, f64::from(size * SCALE)).into_font().color(&BLACK)
 }
 
 fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
-    let (xs, ys) = ranges(&panel.curves);
-    let bold = (FONT, f64::from(TITLE * SCALE)).into_font().style(FontStyle::Bold).color(&BLACK);
-    let title = fit(&panel.title, area.dim_in_pixel().0 - 80 * SCALE, area, &bold);
+    let (xs, mut ys) = ranges(&panel.curves);
+    let floor = panel.floor.unwrap_or(f64::NEG_INFINITY);
+    ys.0 = ys.0.max(floor);
+    let style = font(TITLE);
+    let title = fit(&panel.title, area.dim_in_pixel().0 - 80 * SCALE, area, &style);
     let mut chart = ChartBuilder::on(area)
-        .caption(title, bold)
+        .caption(title, style)
         .margin(px(14))
         .margin_right(px(26))
         .x_label_area_size(px(58))
@@ -78,7 +91,7 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
         .y_label_formatter(&|value| format!("{value:.digits$}"))
         .label_style(font(TEXT))
         .axis_desc_style(font(TEXT))
-        .bold_line_style(RGBColor(205, 205, 205).stroke_width(SCALE))
+        .bold_line_style(RGBColor(215, 215, 215).stroke_width(SCALE))
         .light_line_style(TRANSPARENT)
         .axis_style(RGBColor(90, 90, 90).stroke_width(SCALE))
         .draw()?;
@@ -89,47 +102,64 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
     }
     // Bands first, so that no line is hidden behind the band of another.
     for curve in &panel.curves {
-        let band = band(&curve.test);
-        if curve.test.iter().any(|point| point.high > point.low) {
-            let color = color(curve).mix(0.14);
-            chart.draw_series([Polygon::new(band, color.filled())])?;
+        if curve.test.iter().any(|point| point.high > point.low && point.high > floor) {
+            let band = band(&curve.test, floor);
+            chart.draw_series([Polygon::new(band, color(curve).mix(0.14).filled())])?;
         }
     }
     for curve in &panel.curves {
-        let line = color(curve).stroke_width(2 * SCALE + 1);
-        let means = |points: &[Point]| points.iter().map(|p| (p.step, p.mean)).collect::<Vec<_>>();
         let thin = color(curve).stroke_width(SCALE + 1);
-        chart.draw_series(DashedLineSeries::new(means(&curve.validation), px(7), px(6), thin))?;
-        chart.draw_series(LineSeries::new(means(&curve.test), line))?;
-        for place in means(&curve.test) {
-            let (size, fill) = (px(3), color(curve).filled());
-            match curve.variant % 3 {
-                0 => chart.draw_series([Circle::new(place, size, fill)])?,
-                1 => chart.draw_series([TriangleMarker::new(place, size * 2, fill)])?,
-                _ => chart.draw_series([Cross::new(
-                    place,
-                    size,
-                    color(curve).stroke_width(SCALE),
-                )])?,
-            };
+        for part in above(&curve.validation, floor) {
+            chart.draw_series(DashedLineSeries::new(part, px(7), px(6), thin))?;
         }
-        for &(step, value) in &curve.chosen {
-            let ring = Circle::new((step, value), px(6), BLACK.stroke_width(SCALE));
-            chart.draw_series([ring])?;
+        let line = color(curve).stroke_width(2 * SCALE + 1);
+        for part in above(&curve.test, floor) {
+            chart.draw_series(LineSeries::new(part, line))?;
+        }
+    }
+    // Marks last, on top of all lines; by pixel, so that the legend can draw the same ones.
+    let plane = chart.plotting_area();
+    let canvas = plane.strip_coord_spec();
+    let base = canvas.get_base_pixel();
+    let pixel = |place: (f64, f64)| {
+        let (x, y) = plane.map_coordinate(&place);
+        (x - base.0, y - base.1)
+    };
+    for curve in &panel.curves {
+        for point in curve.test.iter().filter(|point| point.mean >= floor) {
+            draw_mark(&canvas, curve, pixel((point.step, point.mean)), px(3))?;
+        }
+    }
+    for curve in &panel.curves {
+        for &place in curve.chosen.iter().filter(|place| place.1 >= floor) {
+            let ring = color(curve).stroke_width(2 * SCALE);
+            canvas.draw(&Circle::new(pixel(place), px(5), WHITE.filled()))?;
+            canvas.draw(&Circle::new(pixel(place), px(5), ring))?;
         }
     }
     Ok(())
 }
 
-fn color(curve: &Curve) -> RGBColor {
+/// The mark of a curve's configuration.
+pub(crate) fn draw_mark(area: &Canvas, curve: &Curve, place: (i32, i32), size: i32) -> Drawn {
+    let fill = color(curve).filled();
+    match curve.variant % 3 {
+        0 => area.draw(&Circle::new(place, size, fill))?,
+        1 => area.draw(&TriangleMarker::new(place, size * 2, fill))?,
+        _ => area.draw(&Cross::new(place, size, color(curve).stroke_width(2 * SCALE)))?,
+    }
+    Ok(())
+}
+
+pub(crate) fn color(curve: &Curve) -> RGBColor {
     let (red, green, blue) = curve.color;
     RGBColor(red, green, blue)
 }
 
-/// The outline of the area between smallest and largest value.
-fn band(points: &[Point]) -> Vec<(f64, f64)> {
-    let upper = points.iter().map(|point| (point.step, point.high));
-    let lower = points.iter().rev().map(|point| (point.step, point.low));
+/// The outline of the area between smallest and largest value, cut at the floor.
+fn band(points: &[Point], floor: f64) -> Vec<(f64, f64)> {
+    let upper = points.iter().map(|point| (point.step, point.high.max(floor)));
+    let lower = points.iter().rev().map(|point| (point.step, point.low.max(floor)));
     upper.chain(lower).collect()
 }
 
@@ -168,83 +198,11 @@ fn fit(text: &str, width: u32, area: &Canvas, style: &TextStyle) -> String {
     shown
 }
 
-/// Entries of the legend in lines: title, color and mark of every different curve. The width of a text
-/// is estimated from its letters, since lines must be known before there is a canvas.
-fn legend_lines(panels: &[Panel], width: u32) -> Vec<Vec<(usize, usize)>> {
-    let mut seen: Vec<&str> = Vec::new();
-    let mut lines: Vec<Vec<(usize, usize)>> = vec![Vec::new()];
-    let mut used = 0;
-    for (index, panel) in panels.iter().enumerate() {
-        for (position, curve) in panel.curves.iter().enumerate() {
-            if seen.contains(&curve.title.as_str()) {
-                continue;
-            }
-            seen.push(&curve.title);
-            let needed = entry_width(&curve.title);
-            if used + needed > width - 60 && used > 0 {
-                lines.push(Vec::new());
-                used = 0;
-            }
-            used += needed;
-            if let Some(line) = lines.last_mut() {
-                line.push((index, position));
-            }
-        }
-    }
-    lines
-}
-
-/// Final pixels of a legend's entry: line sample, text at a generous width a letter, gap.
-fn entry_width(title: &str) -> u32 {
-    44 + title.chars().count() as u32 * (TEXT * 13 / 20) + 22
-}
-
-fn draw_legend(area: &Canvas, lines: &[Vec<(usize, usize)>], panels: &[Panel]) -> Drawn {
-    let text = font(TEXT).pos(Pos::new(HPos::Left, VPos::Center));
-    let mut y = px(LINE) / 2;
-    for line in lines {
-        let mut x = px(30);
-        for &(panel, position) in line {
-            let Some(curve) = panels.get(panel).and_then(|panel| panel.curves.get(position)) else {
-                continue;
-            };
-            let (middle, size, fill) = ((x + px(16), y), px(4), color(curve).filled());
-            let sample = color(curve).stroke_width(3 * SCALE);
-            area.draw(&PathElement::new([(x, y), (x + px(32), y)], sample))?;
-            match curve.variant % 3 {
-                0 => area.draw(&Circle::new(middle, size, fill))?,
-                1 => area.draw(&TriangleMarker::new(middle, size * 2, fill))?,
-                _ => area.draw(&Cross::new(middle, size, color(curve).stroke_width(SCALE)))?,
-            }
-            area.draw(&Text::new(curve.title.clone(), (x + px(42), y), text.clone()))?;
-            x += px(entry_width(&curve.title));
-        }
-        y += px(LINE);
-    }
-    let mut x = px(30);
-    let gray = RGBColor(60, 60, 60);
-    area.draw(&PathElement::new([(x, y), (x + px(32), y)], gray.stroke_width(2 * SCALE + 1)))?;
-    area.draw(&Text::new("test", (x + px(42), y), text.clone()))?;
-    x += px(110);
-    for dash in [0, 13, 26] {
-        let from = x + px(dash);
-        area.draw(&PathElement::new([(from, y), (from + px(7), y)], gray.stroke_width(SCALE + 1)))?;
-    }
-    area.draw(&Text::new("validation", (x + px(42), y), text.clone()))?;
-    x += px(170);
-    area.draw(&Circle::new((x + px(8), y), px(6), BLACK.stroke_width(SCALE)))?;
-    area.draw(&Text::new("chosen evaluation, each seed", (x + px(22), y), text.clone()))?;
-    x += px(330);
-    area.draw(&Rectangle::new([(x, y - px(8)), (x + px(32), y + px(8))], gray.mix(0.2).filled()))?;
-    area.draw(&Text::new("smallest to largest seed", (x + px(42), y), text))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn panel() -> Panel {
+    fn panel(floor: Option<f64>) -> Panel {
         let point = |step, mean| Point { step, mean, low: mean - 0.01, high: mean + 0.01 };
         let curve = Curve {
             title: "DIN".into(),
@@ -254,33 +212,49 @@ mod tests {
             validation: vec![],
             chosen: vec![(100.0, 0.8)],
         };
-        Panel { title: "<script>".into(), curves: vec![curve] }
+        Panel { title: "<script>".into(), curves: vec![curve], floor }
+    }
+
+    fn decoded(file: &[u8]) -> ((u32, u32), Vec<u8>) {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        ((info.width, info.height), pixels)
     }
 
     #[test]
     fn the_picture_has_its_size_and_shows_the_color() {
-        for panels in [vec![panel()], vec![panel(), panel(), panel()]] {
-            let file = learning_curves("test", &panels).unwrap();
-            let decoder = png::Decoder::new(std::io::Cursor::new(file.clone()));
-            let mut reader = decoder.read_info().unwrap();
-            let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-            let info = reader.next_frame(&mut pixels).unwrap();
-            assert_eq!((info.width, info.height), size(&panels));
+        for count in [1, 3] {
+            let panels = (0..count).map(|_| panel(None)).collect();
+            let figure = Figure { panels, across: 2 };
+            let file = figure.png("test").unwrap();
+            let (size, pixels) = decoded(&file);
+            assert_eq!(size, figure.size());
             let of_the_curve = pixels.chunks(3).filter(|pixel| pixel == &[213, 94, 0]).count();
-            assert!(of_the_curve > 500, "{of_the_curve}");
-            assert_eq!(file, learning_curves("test", &panels).unwrap());
+            assert!(of_the_curve > 500 * count, "{of_the_curve}");
+            assert_eq!(file, figure.png("test").unwrap());
         }
     }
 
     #[test]
+    fn nothing_is_drawn_below_the_floor() {
+        let figure = Figure { panels: vec![panel(Some(0.7))], across: 1 };
+        let ((width, _), pixels) = decoded(&figure.png("test").unwrap());
+        // The label area under the axis, above the legend, has no pixel of the curve's color.
+        let (from, to) = ((PANEL.1 - 60) * width * 3, PANEL.1 * width * 3);
+        let below = &pixels[from as usize..to as usize];
+        assert!(!below.chunks(3).any(|pixel| pixel == [213, 94, 0]));
+    }
+
+    #[test]
     fn nothing_to_draw_is_drawn() {
-        let empty = Panel { title: String::new(), curves: vec![] };
-        assert!(learning_curves("empty", &[empty]).is_ok());
+        let empty = Panel { title: String::new(), curves: vec![], floor: None };
+        assert!(Figure { panels: vec![empty], across: 1 }.png("empty").is_ok());
     }
 
     #[test]
     fn axes_hold_all_points() {
-        let ((left, right), (low, high)) = ranges(&panel().curves);
+        let ((left, right), (low, high)) = ranges(&panel(None).curves);
         assert!(left < 0.0 && right > 100.0 && low < 0.49 && high > 0.81);
         assert_eq!(ranges(&[]), ((0.0, 1.0), (0.5, 1.0)));
     }

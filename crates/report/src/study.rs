@@ -3,7 +3,7 @@
 
 use crate::models;
 use crate::stats::Summary;
-use crate::variants;
+use crate::variants::{self, Label};
 use ctr_core::{DatasetReference, Protocol, RunRecord, Signature, Status};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -96,15 +96,15 @@ impl Block {
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub model: String,
-    /// What tells it from other configurations of the model; empty where there is one only.
-    pub variant: String,
+    /// What tells it from other configurations of the model.
+    pub label: Label,
     pub cells: Vec<Option<Cell>>,
 }
 
 impl Row {
     /// Model and variant.
     pub(crate) fn title(&self) -> String {
-        match self.variant.as_str() {
+        match self.label.text().as_str() {
             "" => models::title(&self.model).to_string(),
             variant => format!("{} ({variant})", models::title(&self.model)),
         }
@@ -209,14 +209,14 @@ fn dataset_study(id: String, blocks: Vec<(BlockKey, Vec<Cell>)>) -> DatasetStudy
         variants::labels(&blocks.iter().map(|(_, cells)| cells.as_slice()).collect::<Vec<_>>());
     let twice =
         |authors: bool| blocks.iter().filter(|((other, _), _)| *other == authors).count() > 1;
-    let mut rows: BTreeMap<(usize, String, String), Row> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, usize, String, Label), Row> = BTreeMap::new();
     let mut study = DatasetStudy { id, blocks: Vec::new(), rows: Vec::new() };
     let count = blocks.len();
     let titles: Vec<bool> = blocks.iter().map(|((authors, _), _)| twice(*authors)).collect();
     for (index, (((authors, content), cells), labels)) in blocks.into_iter().zip(labels).enumerate()
     {
         let protocol = if authors { Protocol::Authors } else { Protocol::HeldOut };
-        for (cell, variant) in cells.into_iter().zip(labels) {
+        for (cell, label) in cells.into_iter().zip(labels) {
             let Some(run) = cell.runs.first() else { continue };
             if study.blocks.len() == index {
                 let title = match titles[index] {
@@ -226,9 +226,10 @@ fn dataset_study(id: String, blocks: Vec<(BlockKey, Vec<Cell>)>) -> DatasetStudy
                 study.blocks.push(Block { protocol, title, data: run.record.dataset.clone() });
             }
             let model = run.record.model.id.clone();
-            let key = (models::rank(&model).0, model.clone(), variant.clone());
+            // Models trained alike stand together.
+            let key = (label.preset.clone(), models::rank(&model).0, model.clone(), label.clone());
             let row =
-                rows.entry(key).or_insert_with(|| Row { model, variant, cells: vec![None; count] });
+                rows.entry(key).or_insert_with(|| Row { model, label, cells: vec![None; count] });
             row.cells[index] = Some(cell);
         }
     }

@@ -79,6 +79,8 @@ pub(crate) struct Bar {
     pub high: f64,
     pub seeds: Vec<f64>,
     pub color: String,
+    /// The value lies left of the scale; there is nothing else to draw.
+    pub below: bool,
 }
 
 /// Run identifiers behind one cell.
@@ -88,18 +90,21 @@ pub(crate) struct SourceRuns {
     pub runs: Vec<String>,
 }
 
-/// Adds bars on a scale common to all cells of one column. `column` holds a row's index, its values,
-/// their summary and color.
-pub(crate) fn add_bars(
-    rows: &mut [Vec<Entry>],
-    position: usize,
-    column: &[(usize, Vec<f64>, Summary, String)],
-) {
-    let ends = |(_, values, summary, _): &(usize, Vec<f64>, Summary, String)| {
+/// A row's index with its values by seed, their summary and the color of its bar.
+pub(crate) type BarSource = (usize, Vec<f64>, Summary, String);
+
+/// Values this far below a column's best do not stretch its scale: LR would press all others together.
+const SCALE_DEPTH: f64 = 0.04;
+
+/// Adds bars on a scale common to all cells of one column.
+pub(crate) fn add_bars(rows: &mut [Vec<Entry>], position: usize, column: &[BarSource]) {
+    let best = column.iter().map(|source| source.2.mean).fold(f64::NEG_INFINITY, f64::max);
+    let below = |source: &BarSource| source.2.mean < best - SCALE_DEPTH;
+    let ends = |(_, values, summary, _): &BarSource| {
         let std = summary.std.unwrap_or(0.0);
         values.iter().copied().chain([summary.mean - std, summary.mean + std]).collect::<Vec<_>>()
     };
-    let all: Vec<f64> = column.iter().flat_map(ends).collect();
+    let all: Vec<f64> = column.iter().filter(|source| !below(source)).flat_map(ends).collect();
     let low = all.iter().copied().fold(f64::INFINITY, f64::min);
     let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let width = high - low;
@@ -108,7 +113,8 @@ pub(crate) fn add_bars(
         let share = if width > 0.0 { (value - low) / width } else { 0.5 };
         format::rounded(4.0 + 92.0 * share, 2)
     };
-    for (row, values, summary, color) in column {
+    for source in column {
+        let (row, values, summary, color) = source;
         let std = summary.std.unwrap_or(0.0);
         if let Some(entry) = rows.get_mut(*row).and_then(|row| row.get_mut(position)) {
             entry.bar = Some(Bar {
@@ -117,7 +123,25 @@ pub(crate) fn add_bars(
                 high: place(summary.mean + std),
                 seeds: values.iter().map(|&value| place(value)).collect(),
                 color: color.clone(),
+                below: below(source),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_share_a_scale_that_a_weak_model_does_not_stretch() {
+        let source = |row, values: &[f64]| {
+            (row, values.to_vec(), Summary::of(values).unwrap(), "#000000".to_string())
+        };
+        let mut rows = vec![vec![Entry::default()]; 3];
+        add_bars(&mut rows, 0, &[source(0, &[0.55]), source(1, &[0.70]), source(2, &[0.71, 0.71])]);
+        let bar = |row: usize| rows[row][0].bar.clone().unwrap();
+        assert!(bar(0).below && !bar(1).below);
+        assert_eq!((bar(1).mean, bar(2).mean, bar(2).low), (4.0, 96.0, 96.0));
     }
 }

@@ -47,13 +47,17 @@ fn rows(dataset: &DatasetStudy) -> Vec<(String, Option<&Row>)> {
         dataset.rows.iter().map(|row| (row.model.clone(), Some(row))).collect();
     for model in models::paper_models() {
         if !dataset.rows.iter().any(|row| row.model == model) {
-            rows.push((model.to_string(), None));
+            // In its place among the rows of the first preset.
+            let first = |row: Option<&Row>| row.map(|row| row.label.preset.clone());
+            let preset = first(dataset.rows.first());
+            let later = |row: &(String, Option<&Row>)| {
+                models::rank(&row.0) > models::rank(model)
+                    || (row.1.is_some() && first(row.1) != preset)
+            };
+            let place = rows.iter().position(later).unwrap_or(rows.len());
+            rows.insert(place, (model.to_string(), None));
         }
     }
-    rows.sort_by(|a, b| {
-        let key = |row: &(String, Option<&Row>)| row.1.map_or(String::new(), |r| r.variant.clone());
-        (models::rank(&a.0), key(a)).cmp(&(models::rank(&b.0), key(b)))
-    });
     rows
 }
 
@@ -69,18 +73,18 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
     }
     let rows = rows(dataset);
     let mut entries: Vec<Vec<Entry>> = Vec::new();
-    let mut previous = None;
+    let mut shown: Vec<&str> = Vec::new();
     for (model, row) in &rows {
         let title = row.map_or_else(|| models::title(model).to_string(), Row::title);
         let mut line = vec![Entry::from(title)];
         for part in &published {
             // Published once a model; its further configurations are ours alone.
-            let value = part.row(model).filter(|_| previous != Some(model));
+            let value = part.row(model).filter(|_| !shown.contains(&model.as_str()));
             line.push(value.map_or(NONE.into(), |value| format::gauc(value.gauc)).into());
             let percent = value.and_then(|value| part.rela_impr(value));
             line.push(percent.map_or(NONE.into(), format::percent).into());
         }
-        previous = Some(model);
+        shown.push(model);
         entries.push(line);
     }
     let mut notes = Vec::new();
@@ -286,7 +290,7 @@ fn csv_line(
         block.data.content_sha256.clone(),
         block.data.simulated.to_string(),
         row.model.clone(),
-        row.variant.clone(),
+        row.label.text(),
         cell.config_sha256().to_string(),
         csv::number(summary.map(|s| s.mean)),
         csv::number(summary.and_then(|s| s.std)),

@@ -7,40 +7,42 @@ use std::collections::{BTreeMap, BTreeSet};
 /// More differing keys than this are named by the configuration's hash.
 const NAMED_KEYS: usize = 3;
 
-/// A label for each cell of each block of one dataset, empty where a model has one configuration.
-/// Configurations differ by their preset, else by the keys whose values differ (`regularizer=mba`),
-/// else by the first digits of their hash.
-pub(crate) fn labels(blocks: &[&[Cell]]) -> Vec<Vec<String>> {
-    let mut presets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for cell in blocks.iter().copied().flatten() {
-        presets.entry(model(cell)).or_default().insert(preset(cell));
+/// What tells a cell from the other configurations of its model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Label {
+    /// The preset, empty where all runs on the dataset have the same.
+    pub preset: String,
+    /// What differs within the preset, empty where the model has one configuration in it.
+    pub difference: String,
+}
+
+impl Label {
+    /// Both parts in one text.
+    pub(crate) fn text(&self) -> String {
+        let parts = [self.preset.as_str(), self.difference.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
-    blocks
-        .iter()
-        .map(|cells| {
-            cells
-                .iter()
-                .map(|cell| {
-                    let mut parts = Vec::new();
-                    if presets.get(model(cell)).is_some_and(|all| all.len() > 1) {
-                        let preset = preset(cell);
-                        parts
-                            .push(if preset.is_empty() { "no preset" } else { preset }.to_string());
-                    }
-                    let rivals: Vec<&Cell> = cells
-                        .iter()
-                        .filter(|other| {
-                            model(other) == model(cell) && preset(other) == preset(cell)
-                        })
-                        .collect();
-                    if rivals.len() > 1 {
-                        parts.push(difference(cell, &rivals));
-                    }
-                    parts.join(", ")
-                })
-                .collect()
-        })
-        .collect()
+}
+
+/// A label for each cell of each block of one dataset.
+pub(crate) fn labels(blocks: &[&[Cell]]) -> Vec<Vec<Label>> {
+    let presets: BTreeSet<&str> = blocks.iter().copied().flatten().map(preset).collect();
+    let label = |cell: &Cell, cells: &[Cell]| {
+        let alike = |other: &&Cell| model(other) == model(cell) && preset(other) == preset(cell);
+        let rivals: Vec<&Cell> = cells.iter().filter(alike).collect();
+        Label {
+            preset: match preset(cell) {
+                _ if presets.len() < 2 => String::new(),
+                "" => "no preset".into(),
+                preset => preset.into(),
+            },
+            difference: match rivals.len() {
+                1 => String::new(),
+                _ => difference(cell, &rivals),
+            },
+        }
+    };
+    blocks.iter().map(|cells| cells.iter().map(|cell| label(cell, cells)).collect()).collect()
 }
 
 fn model(cell: &Cell) -> &str {
@@ -51,7 +53,8 @@ fn preset(cell: &Cell) -> &str {
     cell.config().get("preset").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The keys in which `rivals` differ with this cell's values, or its hash.
+/// The first of these that no rival shares: the keys in which the rivals differ with this cell's values
+/// (`regularizer=mba`), the first digits of the configuration's hash, the whole hash.
 fn difference(cell: &Cell, rivals: &[&Cell]) -> String {
     let flat: Vec<BTreeMap<String, String>> =
         rivals.iter().map(|rival| flatten(rival.config())).collect();
@@ -60,18 +63,24 @@ fn difference(cell: &Cell, rivals: &[&Cell]) -> String {
         .flat_map(BTreeMap::keys)
         .filter(|key| flat.iter().any(|other| other.get(*key) != flat[0].get(*key)))
         .collect();
-    let own = flatten(cell.config());
-    let named: Vec<String> = keys
-        .iter()
-        .map(|&key| {
-            let name = key.rsplit('.').next().unwrap_or(key);
-            format!("{name}={}", own.get(key).map_or("none", String::as_str))
-        })
-        .collect();
-    if named.is_empty() || named.len() > NAMED_KEYS {
-        return format!("config {}", short(cell.config_sha256()));
+    let named = |cell: &Cell| {
+        let own = flatten(cell.config());
+        let value = |key: &String| own.get(key).map_or("none", String::as_str).to_string();
+        let name = |key: &String| key.rsplit('.').next().unwrap_or(key).to_string();
+        let pieces = keys.iter().map(|&key| format!("{}={}", name(key), value(key)));
+        pieces.collect::<Vec<_>>().join(", ")
+    };
+    let digits = |cell: &Cell| format!("config {}", short(cell.config_sha256()));
+    let unique = |form: &dyn Fn(&Cell) -> String| {
+        rivals.iter().filter(|rival| form(rival) == form(cell)).count() == 1
+    };
+    if (1..=NAMED_KEYS).contains(&keys.len()) && unique(&named) {
+        named(cell)
+    } else if unique(&digits) {
+        digits(cell)
+    } else {
+        format!("config {}", cell.config_sha256())
     }
-    named.join(", ")
 }
 
 /// The keys outside `model` in which two configurations differ: how unlike two models were trained.

@@ -2,7 +2,7 @@
 
 use crate::export::{latex, markdown};
 use crate::html::{self, Picture};
-use crate::plot::{self, Panel};
+use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::study::{DatasetStudy, Study};
 use crate::{Error, Result, cost, curves, format, read_records, table2, table3};
@@ -67,18 +67,26 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         files.insert(name.into(), text.into_bytes());
     }
 
-    let mut panels = Vec::new();
+    let mut overview = Vec::new();
     let mut pictures: Vec<(String, String, (u32, u32))> = Vec::new();
     for dataset in &study.datasets {
         for block in 0..dataset.blocks.len() {
-            let panel = [panel(dataset, block)];
+            let whole = panel(dataset, block);
+            let title = whole.title.clone();
+            let mut panels = vec![panel(dataset, block)];
+            if let Some(floor) = curves::floor(&whole.curves) {
+                let title = format!("{title}: the leading models enlarged");
+                panels.push(Panel { title, floor: Some(floor), ..panel(dataset, block) });
+            }
+            let figure = Figure { panels, across: 1 };
             let name = picture_name(dataset, block, &files);
-            files.insert(name.clone(), plot::learning_curves(&name, &panel)?);
-            pictures.push((name, panel[0].title.clone(), plot::size(&panel)));
-            panels.extend(panel);
+            files.insert(name.clone(), figure.png(&name)?);
+            pictures.push((name, title, figure.size()));
+            overview.push(whole);
         }
     }
-    files.insert("learning_curves.png".into(), plot::learning_curves("learning curves", &panels)?);
+    let overview = Figure { panels: overview, across: 2 };
+    files.insert("learning_curves.png".into(), overview.png("learning_curves.png")?);
 
     let embedded: Vec<Picture> = pictures
         .iter()
@@ -110,7 +118,7 @@ fn panel(dataset: &DatasetStudy, block: usize) -> Panel {
         let simulated = if block.data.simulated { ", simulated data" } else { "" };
         format!("{}, {}{simulated}", dataset.id, block.title)
     });
-    Panel { title, curves: curves::curves(dataset, block) }
+    Panel { title, curves: curves::curves(dataset, block), floor: None }
 }
 
 /// A name that no other picture has, even where two datasets' names differ in odd characters only.

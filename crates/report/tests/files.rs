@@ -52,7 +52,8 @@ fn pictures_decode_to_their_size() {
         // DIN's vermillion is somewhere.
         assert!(pixels.chunks(3).any(|pixel| pixel == [213, 94, 0]), "{}", file.display());
     }
-    assert_eq!(sizes, [(1000, 698), (1000, 698), (2000, 698)]);
+    // Two panels below one another for each protocol, two beside one another in the overview.
+    assert_eq!(sizes, [(1000, 1198), (1000, 1198), (2000, 638)]);
 }
 
 #[test]
