@@ -12,7 +12,7 @@ mod predictions;
 mod prepare;
 mod raw;
 mod reviews;
-mod simulate;
+pub mod simulate;
 mod source;
 mod splits;
 mod statistics;

@@ -1,5 +1,11 @@
 //! One test for each kind of bad input: the message names file, place, field and remedy, and nothing
 //! is left behind.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may fail loudly"
+)]
 
 mod common;
 

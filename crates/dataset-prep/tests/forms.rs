@@ -1,4 +1,10 @@
 //! Every accepted form of the same data gives the same prepared dataset.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may fail loudly"
+)]
 
 mod common;
 

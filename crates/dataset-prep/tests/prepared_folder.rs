@@ -1,4 +1,10 @@
 //! Writing and opening: round trips, atomicity, and every kind of damage.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may fail loudly"
+)]
 
 mod common;
 

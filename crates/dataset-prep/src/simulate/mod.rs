@@ -80,7 +80,7 @@ struct Preset {
 const PRESETS: [Preset; 2] = [
     Preset {
         name: "tiny",
-        counts: Counts { users: 600, goods: 300, categories: 12, reviews: 8_000, interests: 4 },
+        counts: Counts { users: 600, goods: 300, categories: 12, reviews: 8_000, interests: 6 },
     },
     Preset {
         name: "amazon-electronics-sim",

@@ -1,0 +1,100 @@
+//! How long data preparation takes, in events a second: simulating, reading tables, reading the
+//! authors' pair, opening what was prepared.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a bench may fail loudly")]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ctr_core::{Dataset, Protocol};
+use ctr_dataset_prep::{PrepOptions, SimulateOptions, open, prepare, simulate};
+use std::fmt::Write;
+use std::hint::black_box;
+use std::path::Path;
+
+/// The shape of Electronics at about the size of Beauty.
+fn options() -> SimulateOptions {
+    SimulateOptions {
+        preset: "amazon-electronics-sim".into(),
+        seed: 1234,
+        scale: 0.1,
+        protocol: Protocol::HeldOut,
+    }
+}
+
+/// Writes a dataset's events and items with a formatter for each line of either file.
+fn write_pair(
+    dataset: &Dataset,
+    (events_path, event): (&Path, fn(usize, u32, usize) -> String),
+    (items_path, item): (&Path, fn(u32, u32) -> String),
+    headers: [&str; 2],
+) {
+    let [mut events, mut items] = headers.map(String::from);
+    let (goods, categories) = (&dataset.sequences.fields[0].ids, &dataset.sequences.fields[1].ids);
+    let mut written = vec![false; dataset.schema.vocabularies[0].size as usize];
+    for (user, pair) in dataset.sequences.offsets.windows(2).enumerate() {
+        for (time, place) in (pair[0] as usize..pair[1] as usize).enumerate() {
+            writeln!(events, "{}", event(user, goods[place], time)).unwrap();
+            if !std::mem::replace(&mut written[goods[place] as usize], true) {
+                writeln!(items, "{}", item(goods[place], categories[place])).unwrap();
+            }
+        }
+    }
+    std::fs::write(events_path, events).unwrap();
+    std::fs::write(items_path, items).unwrap();
+}
+
+fn prep(criterion: &mut Criterion) {
+    let prepared = simulate(&options()).unwrap();
+    let dataset = prepared.dataset(Protocol::HeldOut).unwrap();
+    let events = prepared.manifest().counts.reviews;
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, authors, out) =
+        (folder.path().join("tables"), folder.path().join("authors"), folder.path().join("out"));
+    std::fs::create_dir(&tables).unwrap();
+    std::fs::create_dir(&authors).unwrap();
+    write_pair(
+        &dataset,
+        (&tables.join("interactions.tsv"), |user, good, time| format!("u{user}\tg{good}\t{time}")),
+        (&tables.join("items.tsv"), |good, category| format!("g{good}\tc{category}")),
+        ["user\titem\torder\n", "item\tcate\n"],
+    );
+    write_pair(
+        &dataset,
+        (&authors.join("reviews_Things_5.json"), |user, good, time| {
+            let text = "It does what it says. ".repeat(20);
+            format!(
+                r#"{{"reviewerID": "A{user}", "asin": "B{good}", "reviewText": "{text}", "overall": 5.0, "unixReviewTime": {time}}}"#
+            )
+        }),
+        (&authors.join("meta_Things.json"), |good, category| {
+            let related = "'B000000001', ".repeat(30);
+            format!(
+                "{{'asin': 'B{good}', 'title': \"It's\", 'related': {{'also_bought': [{related}]}}, 'categories': [['All', 'c{category}']]}}"
+            )
+        }),
+        ["", ""],
+    );
+    prepared.write(&out).unwrap();
+
+    let mut group = criterion.benchmark_group("prep");
+    group.throughput(Throughput::Elements(events)).sample_size(10);
+    group.bench_function("simulate/electronics-0.1", |bencher| {
+        bencher.iter(|| simulate(black_box(&options())).unwrap());
+    });
+    for (name, raw) in [("tables", &tables), ("authors", &authors)] {
+        let options = PrepOptions {
+            id: "custom".into(),
+            raw: raw.clone(),
+            seed: 1234,
+            protocol: Protocol::HeldOut,
+        };
+        group.bench_function(format!("{name}/electronics-0.1"), |bencher| {
+            bencher.iter(|| prepare(black_box(&options)).unwrap());
+        });
+    }
+    group.bench_function("open/electronics-0.1", |bencher| {
+        bencher.iter(|| open(black_box(&out), None).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, prep);
+criterion_main!(benches);
