@@ -147,9 +147,7 @@ fn overview(study: &Study) -> Vec<Overview> {
                 protocol: block.protocol.to_string(),
                 content: block.content().to_string(),
                 simulated: block.data.simulated,
-                models: distinct(
-                    cells.iter().map(|(row, _)| models::title(&row.model).to_string()),
-                ),
+                models: titles(&cells),
                 configurations: distinct(cells.iter().map(|(row, _)| row.label.text())),
                 seeds: runs()
                     .map(|run| run.record.seed)

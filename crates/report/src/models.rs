@@ -46,8 +46,11 @@ pub(crate) fn color(id: &str) -> Color {
     KNOWN.iter().find(|known| known.id == id).map_or(OTHER, |known| known.color)
 }
 
-/// The color as CSS.
+/// The color as CSS; black becomes the text's color, so that it is seen on a dark page.
 pub(crate) fn css_color(id: &str) -> String {
     let (red, green, blue) = color(id);
+    if (red, green, blue) == (0, 0, 0) {
+        return "currentColor".into();
+    }
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
