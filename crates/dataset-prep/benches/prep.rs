@@ -19,26 +19,32 @@ fn options() -> SimulateOptions {
     }
 }
 
-/// Writes a dataset's events and items with a formatter for each line of either file.
+/// A raw file: its first line and a line for each event (user, good, time) or item (good, category).
+struct File<'a, F> {
+    path: &'a Path,
+    header: &'a str,
+    line: F,
+}
+
+/// Writes a dataset's events and items.
 fn write_pair(
     dataset: &Dataset,
-    (events_path, event): (&Path, fn(usize, u32, usize) -> String),
-    (items_path, item): (&Path, fn(u32, u32) -> String),
-    headers: [&str; 2],
+    events: &File<'_, impl Fn(usize, u32, usize) -> String>,
+    items: &File<'_, impl Fn(u32, u32) -> String>,
 ) {
-    let [mut events, mut items] = headers.map(String::from);
+    let (mut event_text, mut item_text) = (events.header.to_string(), items.header.to_string());
     let (goods, categories) = (&dataset.sequences.fields[0].ids, &dataset.sequences.fields[1].ids);
     let mut written = vec![false; dataset.schema.vocabularies[0].size as usize];
     for (user, pair) in dataset.sequences.offsets.windows(2).enumerate() {
         for (time, place) in (pair[0] as usize..pair[1] as usize).enumerate() {
-            writeln!(events, "{}", event(user, goods[place], time)).unwrap();
+            writeln!(event_text, "{}", (events.line)(user, goods[place], time)).unwrap();
             if !std::mem::replace(&mut written[goods[place] as usize], true) {
-                writeln!(items, "{}", item(goods[place], categories[place])).unwrap();
+                writeln!(item_text, "{}", (items.line)(goods[place], categories[place])).unwrap();
             }
         }
     }
-    std::fs::write(events_path, events).unwrap();
-    std::fs::write(items_path, items).unwrap();
+    std::fs::write(events.path, event_text).unwrap();
+    std::fs::write(items.path, item_text).unwrap();
 }
 
 fn prep(criterion: &mut Criterion) {
@@ -52,25 +58,39 @@ fn prep(criterion: &mut Criterion) {
     std::fs::create_dir(&authors).unwrap();
     write_pair(
         &dataset,
-        (&tables.join("interactions.tsv"), |user, good, time| format!("u{user}\tg{good}\t{time}")),
-        (&tables.join("items.tsv"), |good, category| format!("g{good}\tc{category}")),
-        ["user\titem\torder\n", "item\tcate\n"],
+        &File {
+            path: &tables.join("interactions.tsv"),
+            header: "user\titem\torder\n",
+            line: |user, good, time| format!("u{user}\tg{good}\t{time}"),
+        },
+        &File {
+            path: &tables.join("items.tsv"),
+            header: "item\tcate\n",
+            line: |good, category| format!("g{good}\tc{category}"),
+        },
     );
+    let text = "It does what it says. ".repeat(20);
+    let related = "'B000000001', ".repeat(30);
     write_pair(
         &dataset,
-        (&authors.join("reviews_Things_5.json"), |user, good, time| {
-            let text = "It does what it says. ".repeat(20);
-            format!(
-                r#"{{"reviewerID": "A{user}", "asin": "B{good}", "reviewText": "{text}", "overall": 5.0, "unixReviewTime": {time}}}"#
-            )
-        }),
-        (&authors.join("meta_Things.json"), |good, category| {
-            let related = "'B000000001', ".repeat(30);
-            format!(
-                "{{'asin': 'B{good}', 'title': \"It's\", 'related': {{'also_bought': [{related}]}}, 'categories': [['All', 'c{category}']]}}"
-            )
-        }),
-        ["", ""],
+        &File {
+            path: &authors.join("reviews_Things_5.json"),
+            header: "",
+            line: |user, good, time| {
+                format!(
+                    r#"{{"reviewerID": "A{user}", "asin": "B{good}", "reviewText": "{text}", "unixReviewTime": {time}}}"#
+                )
+            },
+        },
+        &File {
+            path: &authors.join("meta_Things.json"),
+            header: "",
+            line: |good, category| {
+                format!(
+                    "{{'asin': 'B{good}', 'title': \"It's\", 'related': {{'also_bought': [{related}]}}, 'categories': [['All', 'c{category}']]}}"
+                )
+            },
+        },
     );
     prepared.write(&out).unwrap();
 
