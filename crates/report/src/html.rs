@@ -20,6 +20,7 @@ struct Page<'a> {
     warnings: &'a [String],
     table3: &'a [Table],
     table3_notes: Vec<String>,
+    withdrawn: Vec<String>,
     pictures: Vec<EmbeddedPicture>,
     table2: &'a Table,
     cost: &'a Table,
@@ -112,7 +113,8 @@ pub(crate) fn render(
         runs: study.runs,
         warnings: &study.warnings,
         table3,
-        table3_notes: table3::notes(),
+        table3_notes: table3::notes(references),
+        withdrawn: references.withdrawals(),
         pictures: pictures
             .iter()
             .map(|picture| EmbeddedPicture {
@@ -279,7 +281,11 @@ fn sources(references: &References) -> Vec<SourceDetails> {
                                 part.rela_impr(row).map_or(NONE.into(), format::percent),
                                 digits(row.auc),
                                 digits(row.log_loss),
-                                row.note.clone(),
+                                if row.withdrawn {
+                                    "withdrawn by the authors".into()
+                                } else {
+                                    row.note.clone()
+                                },
                             ]
                         })
                         .collect(),

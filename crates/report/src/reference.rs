@@ -1,6 +1,6 @@
 //! Published numbers: `reports/reference/*.toml`, embedded at compile time.
 
-use crate::{Error, Result};
+use crate::{Error, Result, format};
 use serde::Deserialize;
 
 const FILES: [(&str, &str); 3] = [
@@ -14,6 +14,11 @@ const FILES: [(&str, &str); 3] = [
 
 /// Dataset whose published numbers stand beside data that no source has.
 const DEFAULT_DATASET: &str = "amazon-electronics";
+
+/// Identifier of the paper's file.
+pub(crate) const PAPER: &str = "paper";
+/// Identifier of the file of the authors' corrected numbers.
+pub(crate) const CORRECTED: &str = "authors-corrected";
 
 /// One file: everything taken from one source.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,6 +79,9 @@ pub(crate) struct PublishedRow {
     pub log_loss: Option<f64>,
     /// In percent as printed; absent where the source has none.
     pub rela_impr: Option<f64>,
+    /// The authors no longer stand by this number.
+    #[serde(default)]
+    pub withdrawn: bool,
     #[serde(default)]
     pub note: String,
 }
@@ -140,6 +148,47 @@ impl References {
         }
     }
 
+    /// What the authors withdrew and what they report instead, in one sentence a part; for every table.
+    pub(crate) fn withdrawals(&self) -> Vec<String> {
+        let parts =
+            || self.0.iter().flat_map(|source| source.results.iter().map(move |p| (source, p)));
+        let mut sentences = Vec::new();
+        for (reference, part) in parts() {
+            let withdrawn: Vec<&PublishedRow> =
+                part.rows.iter().filter(|row| row.withdrawn).collect();
+            if withdrawn.is_empty() {
+                continue;
+            }
+            let list = |value: &dyn Fn(&PublishedRow) -> Option<f64>| {
+                let texts = withdrawn
+                    .iter()
+                    .filter_map(|row| Some(format!("{} {}", row.title, format::gauc(value(row)?))));
+                texts.collect::<Vec<_>>().join(", ")
+            };
+            let mut sentence = format!(
+                "Withdrawn by the authors on {}: {} ({}).",
+                self.dataset_title(&part.dataset),
+                list(&|row| Some(row.gauc)),
+                reference.source.title,
+            );
+            // The correction is the authors' own table on the same data.
+            let corrected = parts().find(|(source, other)| {
+                source.source.id == CORRECTED
+                    && other.dataset == part.dataset
+                    && other.table == part.table
+            });
+            if let Some((source, corrected)) = corrected {
+                let values = list(&|row| corrected.row(&row.model).map(|row| row.gauc));
+                sentence += &format!(
+                    " They report since: {values} ({}). {}",
+                    source.source.citation, source.source.note
+                );
+            }
+            sentences.push(sentence);
+        }
+        sentences
+    }
+
     /// Title of a published dataset.
     pub(crate) fn dataset_title<'a>(&'a self, id: &'a str) -> &'a str {
         let mut all = self.0.iter().flat_map(|reference| &reference.datasets);
@@ -195,6 +244,20 @@ mod tests {
         let gain = |model| part.rela_impr(part.row(model).unwrap()).unwrap();
         assert!((gain("din") - 2.04).abs() < 0.005, "{}", gain("din"));
         assert!((gain("din_dice") - 2.40).abs() < 0.005, "{}", gain("din_dice"));
+    }
+
+    #[test]
+    fn withdrawn_numbers_stand_beside_their_correction() {
+        let sentences = References::load().unwrap().withdrawals();
+        assert_eq!(sentences.len(), 1);
+        for part in [
+            "on Amazon (Electronics): DIN 0.8818, DIN with Dice 0.8871 (Paper)",
+            "since: DIN 0.8698, DIN with Dice 0.8711 (github.com/zhougr1993/DeepInterestNetwork",
+            "9765f96",
+            "faulty experimental result",
+        ] {
+            assert!(sentences[0].contains(part), "{part}: {}", sentences[0]);
+        }
     }
 
     #[test]

@@ -4,36 +4,35 @@ use crate::comparison::{Comparison, compare};
 use crate::export::csv;
 use crate::format;
 use crate::models;
-use crate::reference::References;
+use crate::reference::{CORRECTED, PAPER, References};
 use crate::study::{Block, Cell, DatasetStudy, Row, Study};
 use crate::table::{self, Column, Entry, NONE, SourceRuns, Table};
 use ctr_core::Protocol;
 use std::collections::BTreeMap;
 
 /// Sources that stand beside our numbers, with the heading of their columns.
-const PUBLISHED: [(&str, &str); 2] =
-    [("paper", "paper"), ("authors-corrected", "authors, corrected")];
+const PUBLISHED: [(&str, &str); 2] = [(PAPER, "paper"), (CORRECTED, "authors, corrected")];
 
 /// What every reader of the table has to know.
-pub(crate) fn notes() -> Vec<String> {
-    [
-        "The paper's values of DIN (0.8818) and DIN with Dice (0.8871) on Amazon (Electronics) were \
-         withdrawn by the authors: \"the wrong way to apply BatchNorm in DIN brings a faulty \
-         experimental result\" (github.com/zhougr1993/DeepInterestNetwork, README at commit 9765f96; \
-         corrected values of commit dc7fb76, 2020-06-12: 0.8698 and 0.8711). The column \"authors, \
-         corrected\" has them; its other rows are unchanged, and its RelaImpr is computed here.",
-        "All published values are the best of all evaluations on the test set. Compare them with the \
-         protocol \"authors\", not with \"held-out\".",
-        "Ours: mean ± standard deviation (n − 1) of test gAUC over seeds; n=1 has no ±. gAUC is \
-         equation 10 of the paper.",
-        "RelaImpr (equation 11) is over our BaseModel of the same column: of the means, ± the standard \
-         deviation over pairs of runs with the same seed where there are two or more.",
-        "held-out: test gAUC at the evaluation with the best validation gAUC. Optimism is how much \
-         choosing on the test set itself would have added (peak − chosen). authors: the best of all \
-         test evaluations, an optimistic number.",
-    ]
-    .map(String::from)
-    .to_vec()
+pub(crate) fn notes(references: &References) -> Vec<String> {
+    let mut notes = references.withdrawals();
+    notes.extend(
+        [
+            "The column \"authors, corrected\" has what the authors report since; rows that they did \
+             not correct are unchanged, and its RelaImpr is computed here.",
+            "All published values are the best of all evaluations on the test set. Compare them with \
+             the protocol \"authors\", not with \"held-out\".",
+            "Ours: mean ± standard deviation (n − 1) of test gAUC over seeds; n=1 has no ±. gAUC is \
+             equation 10 of the paper.",
+            "RelaImpr (equation 11) is over our BaseModel of the same column: of the means, ± the \
+             standard deviation over pairs of runs with the same seed where there are two or more.",
+            "held-out: test gAUC at the evaluation with the best validation gAUC. Optimism is how much \
+             choosing on the test set itself would have added (peak − chosen). authors: the best of \
+             all test evaluations, an optimistic number.",
+        ]
+        .map(String::from),
+    );
+    notes
 }
 
 /// One table a dataset.
@@ -174,7 +173,7 @@ fn caption(dataset: &DatasetStudy, references: &References) -> String {
             format!("{} ({kind}content {})", block.protocol, block.content())
         })
         .collect();
-    let published = match references.table3("paper", &dataset.id, dataset.simulated()) {
+    let published = match references.table3(PAPER, &dataset.id, dataset.simulated()) {
         Some((part, true)) => {
             format!("on {}, this dataset", references.dataset_title(&part.dataset))
         }
@@ -283,7 +282,7 @@ fn csv_line(
         let values: Vec<f64> = finished.filter_map(|run| value(&run.record.metrics)).collect();
         csv::number(crate::stats::Summary::of(&values).map(|summary| summary.mean))
     };
-    let paper = references.table3("paper", &dataset.id, block.data.simulated);
+    let paper = references.table3(PAPER, &dataset.id, block.data.simulated);
     let mut line = vec![
         dataset.id.clone(),
         block.protocol.to_string(),

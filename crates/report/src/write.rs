@@ -30,6 +30,8 @@ pub struct ReportSummary {
     pub files: Vec<PathBuf>,
     /// Content of `table3.md`.
     pub table3_markdown: String,
+    /// What was odd about the records, such as two of one seed; the report says it too.
+    pub warnings: Vec<String>,
 }
 
 /// Reads the records below `options.runs` and writes `index.html`, `table2`, `table3` and `cost` (each
@@ -49,20 +51,20 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
     let statistics = table2::table(&study, &references);
     let results = table3::tables(&study, &references);
     let costs = cost::table(&study);
-    let mut notes = table3::notes();
+    let mut notes = table3::notes(&references);
     notes.extend(study.warnings.iter().cloned());
     let table3_markdown = markdown::document("Table 3", &results, &notes);
     let single = std::slice::from_ref;
     for (name, text) in [
         ("table2.md", markdown::document("Table 2", single(&statistics), &[])),
         ("table2.csv", table2::to_csv(&study, &references)),
-        ("table2.tex", latex::document(single(&statistics))),
+        ("table2.tex", latex::document(single(&statistics), &[])),
         ("table3.md", table3_markdown.clone()),
         ("table3.csv", table3::to_csv(&study, &references)),
-        ("table3.tex", latex::document(&results)),
+        ("table3.tex", latex::document(&results, &notes)),
         ("cost.md", markdown::document("Cost", single(&costs), &[])),
         ("cost.csv", cost::to_csv(&study)),
-        ("cost.tex", latex::document(single(&costs))),
+        ("cost.tex", latex::document(single(&costs), &[])),
     ] {
         files.insert(name.into(), text.into_bytes());
     }
@@ -110,6 +112,7 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         datasets: study.datasets.iter().map(|dataset| dataset.id.clone()).collect(),
         files: written,
         table3_markdown,
+        warnings: study.warnings,
     })
 }
 

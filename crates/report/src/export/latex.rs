@@ -2,12 +2,16 @@
 
 use crate::table::{NONE, Table};
 
-/// A file of tables to `\input`.
-pub(crate) fn document(tables: &[Table]) -> String {
+/// A file of tables to `\input`, with a paragraph of notes on all of them.
+pub(crate) fn document(tables: &[Table], notes: &[String]) -> String {
     let mut text = String::from("% Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n");
     for table in tables {
         text.push('\n');
         text.push_str(&render(table));
+    }
+    if !notes.is_empty() {
+        let notes: Vec<String> = notes.iter().map(|note| escape(note)).collect();
+        text.push_str(&format!("\n{{\\footnotesize\\noindent {}\\par}}\n", notes.join("\n")));
     }
     text
 }
@@ -91,8 +95,9 @@ fn escape(text: &str) -> String {
             '^' => escaped.push_str("\\textasciicircum{}"),
             '<' => escaped.push_str("\\textless{}"),
             '>' => escaped.push_str("\\textgreater{}"),
-            '|' => escaped.push_str("\\textbar{}"),
-            '"' => escaped.push_str("\\textquotedbl{}"),
+            // Signatures are long and have no other place to break.
+            '|' => escaped.push_str("\\textbar\\allowbreak{}"),
+            '"' => escaped.push_str("''"),
             '±' => escaped.push_str("$\\pm$"),
             '−' => escaped.push_str("$-$"),
             '†' => escaped.push_str("\\dag{}"),
