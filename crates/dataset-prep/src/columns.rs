@@ -1,10 +1,13 @@
 //! Parquet in and out through polars, with its panics kept inside.
 
 use crate::{Error, Result};
+use polars::io::parquet::metadata::FileMetadataRef;
 use polars::prelude::{
-    Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, PolarsResult, SerReader,
-    Series,
+    Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, PolarsError,
+    PolarsResult, SerReader, Series,
 };
+use polars_parquet::parquet::page::CompressedPage;
+use polars_parquet::read::PageReader;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -24,12 +27,58 @@ pub(crate) fn guarded<T>(path: &Path, call: impl FnOnce() -> PolarsResult<T>) ->
 
 /// Decodes a Parquet file from memory.
 pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
-    guarded(path, || ParquetReader::new(Cursor::new(bytes)).finish())
+    guarded(path, || {
+        let mut reader = ParquetReader::new(Cursor::new(bytes));
+        check_sizes(reader.get_metadata()?, bytes)?;
+        reader.finish()
+    })
+}
+
+/// Most rows a file may claim: a prepared dataset counts two rows an event in u32.
+const MOST_ROWS: u64 = u32::MAX as u64 / 2;
+
+/// Compares the sizes that footer and page headers claim with one another and with the file. The reader
+/// allocates by them, and a damaged one asks for more memory than there is, which ends the process: no
+/// panic that could be caught.
+fn check_sizes(metadata: &FileMetadataRef, bytes: &[u8]) -> PolarsResult<()> {
+    let fail = |what: &str| Err(PolarsError::ComputeError(format!("it claims {what}").into()));
+    let mut rows = 0u64;
+    for group in &metadata.row_groups {
+        let height = group.num_rows() as u64;
+        rows = rows.saturating_add(height);
+        for column in group.parquet_columns() {
+            if u64::try_from(column.num_values()) != Ok(height) {
+                return fail("columns of different lengths or lists, which no table here has");
+            }
+            let range = column.byte_range();
+            if range.start > range.end || range.end > bytes.len() as u64 {
+                return fail("data outside of the file");
+            }
+            // Far above the ratio that any of the compressions reaches.
+            let most = (range.end - range.start).saturating_mul(1 << 24);
+            if !u64::try_from(column.uncompressed_size()).is_ok_and(|size| size <= most) {
+                return fail("a column larger than it can be");
+            }
+            let chunk = bytes[range.start as usize..range.end as usize].to_vec();
+            for page in PageReader::new(Cursor::new(chunk.into()), column, Vec::new(), bytes.len())
+            {
+                let CompressedPage::Data(page) = page? else { continue };
+                // A negative number in the file is an immense one here.
+                if page.num_values() as u64 > height {
+                    return fail("a page with more values than there are rows");
+                }
+            }
+        }
+    }
+    if rows != metadata.num_rows as u64 || rows > MOST_ROWS {
+        return fail(&format!("{} rows, its row groups {rows}", metadata.num_rows));
+    }
+    Ok(())
 }
 
 /// Encodes columns as a Parquet file (zstd), in memory.
 pub(crate) fn encode(columns: Vec<Column>) -> Result<Vec<u8>> {
-    let fail = |error: polars::prelude::PolarsError| Error::Columns(error.to_string());
+    let fail = |error: PolarsError| Error::Columns(error.to_string());
     let mut frame = DataFrame::new_infer_height(columns).map_err(fail)?;
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(fail)?;

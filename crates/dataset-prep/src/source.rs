@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Longest line taken. Real reviews and product records stay below 200 kB; a longer line is no data,
-/// and the parsers behind need a multiple of a line's size.
+/// Longest line taken, in bytes. Reviews and product records have some thousands; a longer line is no
+/// data, and the parsers behind need a multiple of a line's size.
 pub(crate) const LINE_LIMIT: u64 = 1 << 20;
 
 /// Counts and hashes what passes.
