@@ -108,6 +108,8 @@ fn beauty_has_the_published_counts() {
     let history = found.history;
     assert_eq!((history.min, history.median, history.p95, history.max), (5, 6, 21, 204));
     assert!((history.mean - 8.88).abs() < 0.005, "{}", history.mean);
+    let golden = "950cc31b4093438b07ebb82d1447389b78d98ba5f49193c69459e5f2d6d96e49";
+    assert_eq!(found.content_sha256, golden);
 }
 
 #[test]
@@ -118,6 +120,8 @@ fn sports_has_the_published_counts() {
     let history = found.history;
     assert_eq!((history.min, history.median, history.p95, history.max), (5, 6, 18, 296));
     assert!((history.mean - 8.32).abs() < 0.005, "{}", history.mean);
+    let golden = "8a2a1ce77561445090d7f06d8039bca0db6a93bee6d8c3c7e0e5e9e2b0ae39a6";
+    assert_eq!(found.content_sha256, golden);
 }
 
 #[test]
