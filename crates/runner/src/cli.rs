@@ -1,0 +1,236 @@
+//! The command line.
+
+use crate::output::Format;
+use crate::registry::ModelId;
+use clap::{Args, Parser, Subcommand};
+use ctr_core::Protocol;
+use std::path::PathBuf;
+
+/// Reproduces the Deep Interest Network paper (KDD 2018): data, models, tables
+#[derive(Debug, Parser)]
+#[command(name = "din-repro", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// No progress and no messages, only results and errors
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the known datasets: what is there, and where to get what is missing
+    Datasets(DatasetsArguments),
+    /// Download a dataset's raw files, or say exactly what to place where
+    Fetch(FetchArguments),
+    /// Prepare a dataset from raw files and print its row of table 2
+    Prep(PrepArguments),
+    /// Make a simulated dataset
+    Simulate(SimulateArguments),
+    /// Describe a prepared dataset
+    Stats(StatsArguments),
+    /// Train one model
+    Train(TrainArguments),
+    /// Score a finished run's test rows again from its stored weights
+    Eval(EvalArguments),
+    /// Run a finished run again and compare bit by bit
+    Verify(EvalArguments),
+    /// Run a suite, skipping what is finished, and write the report
+    Reproduce(ReproduceArguments),
+    /// Write tables, pictures and index.html from records alone
+    Report(ReportArguments),
+}
+
+/// See [`Command::Datasets`].
+#[derive(Debug, Args)]
+pub struct DatasetsArguments {
+    /// Folder with raw files, looked at before datasets/raw
+    #[arg(long, env = "DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// See [`Command::Fetch`].
+#[derive(Debug, Args)]
+pub struct FetchArguments {
+    /// Dataset id, see `din-repro datasets`
+    pub dataset: String,
+    /// Folder to download into; the files go to a folder of the dataset's name in it
+    #[arg(long, default_value = crate::data::RAW_FOLDER)]
+    pub raw: PathBuf,
+}
+
+/// See [`Command::Prep`].
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  din-repro prep amazon-beauty --raw downloads/beauty\n  \
+    din-repro prep custom --raw mine --out datasets/prepared/mine --protocol held-out\n\n\
+    mine/ holds interactions.tsv (user, item, order or timestamp) and items.tsv (item, cate); .csv, \
+    .parquet and .gz are read too.")]
+pub struct PrepArguments {
+    /// Dataset id, see `din-repro datasets`; or custom
+    pub dataset: String,
+    /// Folder with the raw files; otherwise they are looked for in --data-dir and datasets/raw
+    #[arg(long)]
+    pub raw: Option<PathBuf>,
+    /// Folder with raw files of several datasets
+    #[arg(long, env = "DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder to write; default datasets/prepared/DATASET
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Seed of the sampled negatives
+    #[arg(long, default_value_t = crate::data::DATA_SEED)]
+    pub seed: u64,
+    /// held-out (choose on validation) or authors (best test evaluation); stored as the default
+    #[arg(long, default_value = "held-out")]
+    pub protocol: Protocol,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// See [`Command::Simulate`].
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  din-repro simulate amazon-electronics-sim --scale 0.1")]
+pub struct SimulateArguments {
+    /// tiny (seconds) or amazon-electronics-sim (the published counts)
+    pub preset: String,
+    /// Folder to write; default datasets/prepared/PRESET
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Seed of all draws
+    #[arg(long, default_value_t = crate::data::DATA_SEED)]
+    pub seed: u64,
+    /// Factor on the preset's counts
+    #[arg(long, default_value_t = 1.0)]
+    pub scale: f64,
+    /// held-out or authors; stored as the default
+    #[arg(long, default_value = "held-out")]
+    pub protocol: Protocol,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// See [`Command::Stats`].
+#[derive(Debug, Args)]
+pub struct StatsArguments {
+    /// Prepared dataset
+    pub dir: PathBuf,
+    /// Count rows under this protocol instead of the prepared one
+    #[arg(long)]
+    pub protocol: Option<Protocol>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// See [`Command::Train`].
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  din-repro train --model din --data datasets/prepared/amazon-beauty\n  \
+    din-repro train --model din --data DIR --set model.network.activation=dice --seed 2\n  \
+    din-repro train --model pnn --data DIR --preset authors --max-steps 20000\n  \
+    din-repro train --model din --data DIR --config reports/runs/RUN/record.json"
+)]
+pub struct TrainArguments {
+    /// Model
+    #[arg(long, value_enum)]
+    pub model: ModelId,
+    /// Prepared dataset
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Settings to begin from: small (Adam, early stopping), authors (their code), paper (its text)
+    #[arg(long, default_value = "small")]
+    pub preset: String,
+    /// TOML or JSON file over the preset; a run's record.json stands for its configuration
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// A setting over all others, such as train.optimizer.learning_rate=0.01; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Seed of initial weights and order of rows
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads for scoring (a training step uses one); results do not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Rows a step
+    #[arg(long)]
+    pub batch_size: Option<usize>,
+    /// Passes over the training rows
+    #[arg(long)]
+    pub epochs: Option<u64>,
+    /// Steps after which to stop
+    #[arg(long)]
+    pub max_steps: Option<u64>,
+    /// held-out or authors instead of the prepared dataset's
+    #[arg(long)]
+    pub protocol: Option<Protocol>,
+    /// The run's directory; default reports/runs/ and a name
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Continue from the last checkpoint, with the same result as without the interruption
+    #[arg(long)]
+    pub resume: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// See [`Command::Eval`] and [`Command::Verify`].
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// Run directory
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Run directory
+    #[arg(value_name = "RUN", conflicts_with = "run", required_unless_present = "run")]
+    pub positional: Option<PathBuf>,
+    /// Prepared dataset; default datasets/prepared/ and the id in the record
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Threads
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// See [`Command::Reproduce`].
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  din-repro reproduce\n  \
+    din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
+pub struct ReproduceArguments {
+    /// quick, paper, smoke, tuning, or a suite's .toml file
+    #[arg(long, default_value = "quick")]
+    pub suite: String,
+    /// Folder with raw files, looked at before datasets/raw
+    #[arg(long, env = "DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder of prepared datasets
+    #[arg(long, default_value = crate::data::PREPARED_FOLDER)]
+    pub prepared: PathBuf,
+    /// Folder of the report; runs go to runs/ in it
+    #[arg(long, default_value = "reports")]
+    pub out: PathBuf,
+    /// Runs at a time; default the number of cores
+    #[arg(long)]
+    pub jobs: Option<usize>,
+}
+
+/// See [`Command::Report`].
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Folder of run directories
+    #[arg(long, default_value = "reports/runs")]
+    pub runs: PathBuf,
+    /// Folder to write
+    #[arg(long, default_value = "reports")]
+    pub out: PathBuf,
+}

@@ -1,0 +1,158 @@
+//! `eval` and `verify`: does a stored result hold?
+
+use super::pool;
+use crate::cli::EvalArguments;
+use crate::config::RunConfig;
+use crate::failure::Failure;
+use crate::job::{self, Job};
+use crate::progress::Progress;
+use crate::{data, interrupt, output};
+use anyhow::{Context, Result, bail};
+use ctr_core::{Dataset, RunRecord, SeedStreams, Split};
+use ctr_metrics::{GaucVariant, gauc};
+use ctr_nn::NamedTensors;
+use ctr_train::{Evaluation, MODEL_FILE, score_split};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+struct Stored {
+    directory: PathBuf,
+    record: RunRecord,
+    config: RunConfig,
+    dataset: Dataset,
+}
+
+fn load(arguments: &EvalArguments) -> Result<Stored> {
+    let directory = arguments
+        .run
+        .as_ref()
+        .or(arguments.positional.as_ref())
+        .context("no run directory was given")?
+        .clone();
+    let record = job::read_record(&directory)?;
+    let config: RunConfig = serde_json::from_value(record.config.clone())
+        .with_context(|| format!("configuration in {}", directory.display()))?;
+    let folder = arguments
+        .data
+        .clone()
+        .unwrap_or_else(|| Path::new(data::PREPARED_FOLDER).join(&record.dataset.id));
+    let dataset = data::open(&folder, Some(record.protocol))?;
+    if dataset.content_sha256 != record.dataset.content_sha256 {
+        bail!(
+            "{} holds {} with content {}, the run used {} with content {}: name the right one by \
+             --data",
+            folder.display(),
+            dataset.id,
+            dataset.content_sha256,
+            record.dataset.id,
+            record.dataset.content_sha256
+        );
+    }
+    Ok(Stored { directory, record, config, dataset })
+}
+
+pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
+    let Stored { directory, record, config, dataset } = load(arguments)?;
+    let path = directory.join(MODEL_FILE);
+    let bytes = std::fs::read(&path)
+        .with_context(|| format!("cannot read the weights {}", path.display()))?;
+    let mut network = config.model.network(&dataset.schema, SeedStreams::new(record.seed))?;
+    network
+        .weights
+        .import(&NamedTensors::from_bytes(&bytes)?)
+        .with_context(|| format!("{}", path.display()))?;
+    let history = (config.train.max_history > 0).then_some(config.train.max_history);
+    let size = config.train.evaluation_batch_size;
+    let scores = pool(arguments.threads)?
+        .install(|| score_split(&network, &dataset, Split::Test, size, history))?;
+    let test = Evaluation::of(&dataset, Split::Test, &scores)?;
+    let variants: Vec<(&str, f64)> = [
+        ("authors", GaucVariant::Authors),
+        ("fuxictr", GaucVariant::FuxiCtr),
+        ("recbole", GaucVariant::RecBole),
+    ]
+    .into_iter()
+    .map(|(name, variant)| {
+        let samples = &dataset.test;
+        Ok((name, gauc(&samples.users, &samples.labels, &scores, variant)?.value))
+    })
+    .collect::<Result<_>>()?;
+    let value = json!({
+        "run_id": record.run_id,
+        "signature": record.signature,
+        "test_gauc": test.gauc,
+        "test_auc": test.auc,
+        "test_log_loss": test.log_loss,
+        "test_gauc_variants": variants.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+    });
+    output::formatted(arguments.format, &value, || {
+        let mut text = format!(
+            "{} = {:.6} (n=1)\ntest AUC {:.6}, test LogLoss {:.6}\n",
+            record.signature, test.gauc, test.auc, test.log_loss
+        );
+        for (name, value) in &variants {
+            text.push_str(&format!("gAUC as {name} defines it {value:.6}\n"));
+        }
+        text
+    })?;
+    let recorded = record.metrics.test_gauc;
+    if recorded.is_some_and(|recorded| recorded.to_bits() != test.gauc.to_bits()) {
+        return Err(Failure::Expectation(format!(
+            "the record says {}, the stored weights give {}: another version or another machine?",
+            recorded.unwrap_or_default(),
+            test.gauc
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
+    let Stored { directory, record, config, dataset } = load(arguments)?;
+    let job = Job { dataset: &dataset, config, seed: record.seed };
+    let again = std::env::temp_dir().join(format!("din-repro-verify-{}", std::process::id()));
+    let progress = Progress::new(quiet);
+    let observer = progress.run(&job.title());
+    let repeated =
+        pool(arguments.threads)?.install(|| job.run(&again, false, &observer, interrupt::flag()));
+    observer.close();
+    // Only a copy of what the repeated record says.
+    let _ = std::fs::remove_dir_all(&again);
+    let repeated = repeated?;
+    let equal = repeated.result_sha256 == record.result_sha256;
+    let differs = first_difference(&record, &repeated);
+    let value = json!({
+        "run": directory,
+        "recorded_result_sha256": record.result_sha256,
+        "repeated_result_sha256": repeated.result_sha256,
+        "equal": equal,
+        "first_difference": differs,
+    });
+    output::formatted(arguments.format, &value, || {
+        if equal {
+            format!("{}: the same bits, result sha256 {}", job.title(), record.result_sha256)
+        } else {
+            format!("{}: not the same bits", job.title())
+        }
+    })?;
+    if equal {
+        return Ok(());
+    }
+    let place = differs.unwrap_or_else(|| "not in the curve, but in weights or settings".into());
+    Err(Failure::Expectation(format!("the first difference is {place}")).into())
+}
+
+/// The first evaluation in which two runs differ.
+fn first_difference(left: &RunRecord, right: &RunRecord) -> Option<String> {
+    if left.run_id != right.run_id {
+        return Some(format!(
+            "the run id, {} against {}: another version of this program",
+            left.run_id, right.run_id
+        ));
+    }
+    let pairs = left.curve.iter().zip(&right.curve);
+    pairs
+        .into_iter()
+        .find(|(left, right)| left != right)
+        .map(|(left, _)| format!("at step {}", left.step))
+}

@@ -1,0 +1,149 @@
+//! `reproduce` and `report`.
+
+use crate::cli::{ReportArguments, ReproduceArguments};
+use crate::job::Job;
+use crate::progress::Progress;
+use crate::suite::Suite;
+use crate::{config, data, environment, grid, output};
+use anyhow::{Context, Result};
+use ctr_core::{Dataset, RunRecord, write_atomic};
+use ctr_report::ReportOptions;
+use std::cmp::Reverse;
+use std::path::Path;
+use std::time::Instant;
+
+pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
+    let begun = Instant::now();
+    let suite = Suite::find(&arguments.suite)?;
+    let progress = Progress::new(quiet);
+    progress.line(&format!("suite {}: {}", arguments.suite, suite.description));
+    let runs = arguments.out.join("runs");
+    // A folder that cannot be written should be known before hours of training.
+    std::fs::create_dir_all(&runs)
+        .with_context(|| format!("cannot make the folder {}", runs.display()))?;
+    let datasets = datasets(&suite, arguments, &progress)?;
+    let mut jobs = Vec::new();
+    for dataset in &datasets {
+        for preset in &suite.presets {
+            for &model in &suite.models {
+                for settings in suite.settings_of(model) {
+                    let config = config::resolve(model, preset, None, &settings)?;
+                    jobs.extend(suite.seeds.iter().map(|&seed| Job {
+                        dataset,
+                        config: config.clone(),
+                        seed,
+                    }));
+                }
+            }
+        }
+    }
+    // The longest runs first, so that no core waits for one of them at the end.
+    jobs.sort_by_key(|job| {
+        (Reverse(job.config.model.id()), Reverse(job.dataset.train.rows()), job.seed)
+    });
+    let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
+    progress.line(&format!("{} runs, {workers} at a time", jobs.len()));
+    let records = grid::run_all(&jobs, &runs, workers, &progress)?;
+    if !suite.variants.is_empty() {
+        let table = validation_table(&records);
+        let path = arguments.out.join("tuning.md");
+        write_atomic(&path, table.as_bytes())?;
+        return output::result(&format!("{table}\nwritten to {}", path.display()));
+    }
+    write_report(&runs, &arguments.out, &progress)?;
+    progress.line(&format!("{} runs in {:.0} s", jobs.len(), begun.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// The suite's datasets that are there, under each of its protocols; else the fallback simulation.
+fn datasets(
+    suite: &Suite,
+    arguments: &ReproduceArguments,
+    progress: &Progress,
+) -> Result<Vec<Dataset>> {
+    let mut found = Vec::new();
+    for &protocol in &suite.protocols {
+        let provide = |id: &str| {
+            data::provide(id, arguments.data_dir.as_deref(), &arguments.prepared, protocol)
+        };
+        let before = found.len();
+        for id in &suite.datasets {
+            match provide(id)? {
+                Some(dataset) => found.push(dataset),
+                None => progress.line(&format!(
+                    "{id}: no raw files, left out (`din-repro datasets` says where to get them)"
+                )),
+            }
+        }
+        if found.len() == before {
+            if !suite.datasets.is_empty() {
+                progress.line(&format!(
+                    "no real data is there: running on {}, which is SIMULATED; give DATA_DIR or place \
+                     files in {}",
+                    suite.fallback,
+                    data::RAW_FOLDER
+                ));
+            }
+            found.extend(provide(&suite.fallback)?);
+        }
+    }
+    Ok(found)
+}
+
+pub fn report(arguments: &ReportArguments, quiet: bool) -> Result<()> {
+    write_report(&arguments.runs, &arguments.out, &Progress::new(quiet))
+}
+
+fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<()> {
+    let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
+    let summary = ctr_report::write_report(&options)?;
+    for warning in &summary.warnings {
+        progress.line(&format!("warning: {warning}"));
+    }
+    output::result(&format!(
+        "{}\n{} runs on {}; the report is {}",
+        summary.table3_markdown,
+        summary.runs,
+        summary.datasets.join(", "),
+        out.join("index.html").display()
+    ))
+}
+
+/// Validation gAUC of every variant, the best of each dataset, model and seed marked. Test is not shown:
+/// it must not choose.
+fn validation_table(records: &[RunRecord]) -> String {
+    let mut text = String::from(
+        "| dataset | model | optimizer | learning rate | batch | valid gAUC | best epoch | |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let mut sorted: Vec<&RunRecord> = records.iter().collect();
+    sorted.sort_by(|left, right| {
+        let key =
+            |record: &RunRecord| (record.dataset.id.clone(), record.model.id.clone(), record.seed);
+        let value = |record: &RunRecord| record.metrics.valid_gauc.unwrap_or(-1.0);
+        key(left).cmp(&key(right)).then(value(right).total_cmp(&value(left)))
+    });
+    let mut last = None;
+    for record in sorted {
+        let cell = (&record.dataset.id, &record.model.id, record.seed);
+        let mark = if last == Some(cell) { "" } else { "chosen" };
+        last = Some(cell);
+        let setting = |path: &str| {
+            record
+                .config
+                .pointer(path)
+                .map_or("-".into(), |value| value.to_string().replace('"', ""))
+        };
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {mark} |\n",
+            record.dataset.id,
+            record.model.id,
+            setting("/train/optimizer/kind"),
+            setting("/train/optimizer/learning_rate"),
+            setting("/train/batch_size"),
+            record.metrics.valid_gauc.map_or("diverged".into(), |gauc| format!("{gauc:.4}")),
+            record.best.map_or("-".into(), |best| format!("{:.1}", best.epoch)),
+        ));
+    }
+    text
+}

@@ -1,0 +1,73 @@
+//! `train`.
+
+use super::pool;
+use crate::cli::TrainArguments;
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::progress::Progress;
+use crate::{config, data, grid, interrupt, output};
+use anyhow::Result;
+use ctr_core::{Protocol, Status};
+use std::path::PathBuf;
+
+pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
+    let mut settings = arguments.settings.clone();
+    let flags = [
+        ("train.batch_size", arguments.batch_size.map(|value| value.to_string())),
+        ("train.epochs", arguments.epochs.map(|value| value.to_string())),
+        ("train.max_steps", arguments.max_steps.map(|value| value.to_string())),
+    ];
+    for (key, value) in flags {
+        settings.extend(value.map(|value| format!("{key}={value}")));
+    }
+    let config = config::resolve(
+        arguments.model,
+        &arguments.preset,
+        arguments.config.as_deref(),
+        &settings,
+    )?;
+    let dataset = data::open(&arguments.data, arguments.protocol)?;
+    let progress = Progress::new(quiet);
+    if dataset.protocol == Protocol::Authors {
+        progress.line(
+            "warning: under the authors' protocol the best test evaluation is reported, which is \
+             optimistic; use --protocol held-out for an unbiased number",
+        );
+    }
+    let job = Job { dataset: &dataset, config, seed: arguments.seed };
+    let directory = match &arguments.out {
+        Some(directory) => directory.clone(),
+        None => PathBuf::from("reports/runs").join(job.directory_name()?),
+    };
+    let record = match job.finished(&directory)? {
+        Some(record) => {
+            progress.line("this run is finished already; here is its record");
+            record
+        }
+        None => {
+            let observer = progress.run(&job.title());
+            let threads = pool(arguments.threads)?;
+            let record = threads
+                .install(|| job.run(&directory, arguments.resume, &observer, interrupt::flag()));
+            observer.close();
+            record?
+        }
+    };
+    output::formatted(arguments.format, &record, || {
+        format!(
+            "{}\n{}\n{} = {}\nrun directory {}",
+            job.title(),
+            grid::summary(&record),
+            record.signature,
+            record.metrics.test_gauc.map_or("no number".into(), |gauc| format!("{gauc:.6} (n=1)")),
+            directory.display()
+        )
+    })?;
+    match record.status {
+        Status::Finished => Ok(()),
+        Status::Diverged => Err(Failure::Expectation(
+            "the loss diverged; the record says so and holds no number".into(),
+        )
+        .into()),
+    }
+}

@@ -1,0 +1,259 @@
+//! A run's configuration: documented defaults, then a preset, a file, and `--set`, in that order.
+
+use crate::registry::{ModelConfig, ModelId};
+use anyhow::{Context, Result, anyhow, bail};
+use ctr_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What keeps embeddings from overfitting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Regularizer {
+    /// Nothing: what the paper and the authors' code do on the public data sets.
+    #[default]
+    None,
+}
+
+impl std::fmt::Display for Regularizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+/// Everything that decides a run, beside data, protocol and seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The preset it began from.
+    pub preset: String,
+    /// The model.
+    pub model: ModelConfig,
+    /// The regularizer.
+    pub regularizer: Regularizer,
+    /// Training.
+    pub train: TrainConfig,
+}
+
+/// A named set of settings for all models.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Preset {
+    /// What it is for.
+    description: String,
+    /// Over the defaults of [`TrainConfig`].
+    train: Map<String, Value>,
+    /// Over the defaults of every model but LR.
+    deep: Map<String, Value>,
+    /// Over the defaults of one model.
+    models: BTreeMap<ModelId, PresetModel>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PresetModel {
+    model: Map<String, Value>,
+    train: Map<String, Value>,
+}
+
+const PRESETS: [(&str, &str); 3] = [
+    ("authors", include_str!("../presets/authors.toml")),
+    ("paper", include_str!("../presets/paper.toml")),
+    ("small", include_str!("../presets/small.toml")),
+];
+
+/// Names and purposes of the presets.
+#[cfg(test)]
+fn presets() -> Result<Vec<(&'static str, String)>> {
+    PRESETS.iter().map(|(name, _)| Ok((*name, preset(name)?.description))).collect()
+}
+
+fn preset(name: &str) -> Result<Preset> {
+    let (_, text) = PRESETS.iter().find(|(known, _)| *known == name).ok_or_else(|| {
+        let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+        anyhow!("unknown preset {name:?}: expected one of {}", known.join(", "))
+    })?;
+    toml::from_str(text).with_context(|| format!("preset {name}"))
+}
+
+/// Puts a configuration together.
+///
+/// `file` is TOML, or JSON by its ending; a run's `record.json` stands for the configuration in it.
+/// `settings` are `key=value` texts with dotted keys; values are TOML, or plain text.
+pub fn resolve(
+    model: ModelId,
+    preset_name: &str,
+    file: Option<&Path>,
+    settings: &[String],
+) -> Result<RunConfig> {
+    let preset_settings = preset(preset_name)?;
+    let of_model = preset_settings.models.get(&model).cloned().unwrap_or_default();
+    let mut value = serde_json::to_value(RunConfig {
+        preset: preset_name.into(),
+        model: ModelConfig::default_of(model),
+        regularizer: Regularizer::None,
+        train: TrainConfig::default(),
+    })?;
+    merge(&mut value["train"], &Value::Object(preset_settings.train));
+    merge(&mut value["train"], &Value::Object(of_model.train));
+    if model != ModelId::Lr {
+        merge(&mut value["model"], &Value::Object(preset_settings.deep));
+    }
+    merge(&mut value["model"], &Value::Object(of_model.model));
+    let mut source = format!("preset {preset_name}");
+    if let Some(path) = file {
+        merge(&mut value, &read_file(path, model)?);
+        source = path.display().to_string();
+    }
+    for setting in settings {
+        let (key, text) = setting
+            .split_once('=')
+            .ok_or_else(|| anyhow!("--set {setting}: expected key=value"))?;
+        set(&mut value, key.trim(), parse(text.trim()))
+            .with_context(|| format!("--set {setting}"))?;
+        // Checked one by one, so that the message names the right one.
+        typed(&value).with_context(|| format!("--set {setting}"))?;
+    }
+    typed(&value).context(source)
+}
+
+fn typed(value: &Value) -> Result<RunConfig> {
+    let config: RunConfig = serde_json::from_value(value.clone())?;
+    config.train.validate()?;
+    Ok(config)
+}
+
+fn read_file(path: &Path, model: ModelId) -> Result<Value> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    let mut value: Value = if path.extension().is_some_and(|ending| ending == "json") {
+        serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?
+    } else {
+        toml::from_str(&text).with_context(|| format!("{}", path.display()))?
+    };
+    if value.get("schema_version").is_some()
+        && let Some(config) = value.get_mut("config")
+    {
+        value = config.take();
+    }
+    if let Some(id) = value.pointer("/model/id").and_then(Value::as_str)
+        && id != model.name()
+    {
+        bail!("{} configures model {id}, but --model is {}", path.display(), model.name());
+    }
+    Ok(value)
+}
+
+/// Tables that stand for one choice: another choice replaces them as a whole.
+const CHOICES: [&str; 2] = ["schedule", "embedding_init"];
+
+fn merge(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                match base.get_mut(key) {
+                    Some(existing) if !CHOICES.contains(&key.as_str()) => merge(existing, value),
+                    _ => {
+                        base.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+}
+
+fn set(value: &mut Value, key: &str, to: Value) -> Result<()> {
+    let path: Vec<&str> = key.split('.').collect();
+    let mut place = value;
+    for (depth, part) in path.iter().enumerate() {
+        let Value::Object(table) = place else {
+            bail!("{} has no parts", path[..depth].join("."));
+        };
+        if depth + 1 == path.len() {
+            // Another kind of schedule has other settings.
+            if *part == "kind" && depth > 0 && CHOICES.contains(&path[depth - 1]) {
+                table.clear();
+            }
+            table.insert((*part).to_string(), to);
+            return Ok(());
+        }
+        place = table.entry(*part).or_insert_with(|| Value::Object(Map::new()));
+    }
+    Ok(())
+}
+
+/// A TOML value, or else the text itself.
+fn parse(text: &str) -> Value {
+    toml::from_str::<BTreeMap<String, Value>>(&format!("value = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ctr_nn::{OptimizerKind, Schedule};
+
+    fn resolved(model: ModelId, preset: &str, settings: &[&str]) -> Result<RunConfig> {
+        let settings: Vec<String> = settings.iter().map(|text| (*text).to_string()).collect();
+        resolve(model, preset, None, &settings)
+    }
+
+    #[test]
+    fn every_preset_fits_every_model_and_survives_json() {
+        for (name, description) in presets().unwrap() {
+            assert!(!description.is_empty());
+            for model in ModelId::ALL {
+                let config = resolved(model, name, &[]).unwrap();
+                assert_eq!(config.model.id(), model);
+                let json = serde_json::to_value(&config).unwrap();
+                assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);
+            }
+        }
+    }
+
+    #[test]
+    fn the_authors_preset_is_the_authors_code() {
+        let config = resolved(ModelId::Din, "authors", &[]).unwrap();
+        assert_eq!(config.train, TrainConfig::default());
+        assert_eq!(config.model, ModelConfig::default_of(ModelId::Din));
+        let config = resolved(ModelId::DeepFm, "authors", &[]).unwrap();
+        assert_eq!(config.train.optimizer.kind, OptimizerKind::Adam);
+        assert_eq!(
+            config.train.optimizer.schedule,
+            Schedule::Exponential { rate: 0.9, every: 336_000, staircase: true }
+        );
+    }
+
+    #[test]
+    fn settings_are_typed_and_unknown_keys_are_refused() {
+        let config = resolved(
+            ModelId::Din,
+            "small",
+            &[
+                "train.optimizer.schedule.kind=constant",
+                "model.network.activation=prelu",
+                "model.network.hidden_units=[20, 10]",
+                "train.batch_size=64",
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.train.optimizer.schedule, Schedule::Constant);
+        assert_eq!(config.train.batch_size, 64);
+
+        let message =
+            |setting| format!("{:#}", resolved(ModelId::Din, "small", &[setting]).unwrap_err());
+        assert!(message("train.batchsize=64").contains("unknown field `batchsize`"));
+        assert!(message("model.network.depth=2").contains("unknown field `depth`"));
+        assert!(message("train.batch_size=many").contains("--set train.batch_size=many"));
+        assert!(message("train.batch_size=0").contains("at least 1"));
+        assert!(message("regularizer=mba2").contains("unknown variant `mba2`"));
+        assert!(message("nonsense").contains("expected key=value"));
+    }
+}

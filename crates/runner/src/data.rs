@@ -1,0 +1,107 @@
+//! Finding, preparing and opening datasets.
+
+use crate::output;
+use anyhow::{Context, Result, bail};
+use ctr_core::{Dataset, Protocol};
+use ctr_dataset_prep::{KnownDataset, PrepOptions, Prepared, SimulateOptions, catalog, presets};
+use std::path::{Path, PathBuf};
+
+/// Seed of negatives and simulations: the authors' code says 1234.
+pub const DATA_SEED: u64 = 1234;
+/// Where raw files lie unless told otherwise.
+pub const RAW_FOLDER: &str = "datasets/raw";
+/// Where prepared datasets lie unless told otherwise.
+pub const PREPARED_FOLDER: &str = "datasets/prepared";
+
+/// The folders to look for raw files in: the given one, then [`RAW_FOLDER`].
+pub fn raw_folders(data_dir: Option<&Path>) -> Vec<PathBuf> {
+    data_dir.into_iter().map(Path::to_path_buf).chain([PathBuf::from(RAW_FOLDER)]).collect()
+}
+
+/// A dataset of the catalog.
+pub fn known(id: &str) -> Result<KnownDataset> {
+    let all = catalog()?;
+    let names: Vec<String> = all.iter().map(|dataset| dataset.id.clone()).collect();
+    all.into_iter().find(|dataset| dataset.id == id).with_context(|| {
+        format!(
+            "unknown dataset {id:?}: expected one of {}, or custom with --raw DIR",
+            names.join(", ")
+        )
+    })
+}
+
+/// Prepares a dataset from raw files, or simulates it.
+pub fn make(
+    id: &str,
+    raw: Option<&Path>,
+    data_dir: Option<&Path>,
+    seed: u64,
+    protocol: Protocol,
+) -> Result<Prepared> {
+    if presets().contains(&id) {
+        return simulate(id, seed, 1.0, protocol);
+    }
+    let raw = match raw {
+        Some(folder) => folder.to_path_buf(),
+        None if id == "custom" => bail!(
+            "custom needs --raw DIR with the pair interactions.* (user, item, order or timestamp) \
+             and items.* (item, cate)"
+        ),
+        None => {
+            let dataset = known(id)?;
+            let folders = raw_folders(data_dir);
+            dataset.locate(&folders).with_context(|| {
+                let looked: Vec<String> =
+                    folders.iter().map(|folder| folder.display().to_string()).collect();
+                format!("no files of {id} in {}; {}", looked.join(" or "), dataset.where_to_get())
+            })?
+        }
+    };
+    Ok(ctr_dataset_prep::prepare(&PrepOptions { id: id.into(), raw, seed, protocol })?)
+}
+
+/// Runs the simulator.
+pub fn simulate(preset: &str, seed: u64, scale: f64, protocol: Protocol) -> Result<Prepared> {
+    Ok(ctr_dataset_prep::simulate(&SimulateOptions {
+        preset: preset.into(),
+        seed,
+        scale,
+        protocol,
+    })?)
+}
+
+/// Opens a prepared dataset, with a hint when there is none.
+pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
+    if !dir.join("manifest.json").exists() {
+        bail!(
+            "{} holds no prepared dataset (no manifest.json): make one with `din-repro prep DATASET \
+             --out {0}` or `din-repro simulate tiny --out {0}`",
+            dir.display()
+        );
+    }
+    Ok(ctr_dataset_prep::open(dir, protocol)?)
+}
+
+/// Opens the prepared form of a known dataset below `prepared`, making it anew when it is missing or
+/// differs from what the raw files give now. None when there are no raw files.
+pub fn provide(
+    id: &str,
+    data_dir: Option<&Path>,
+    prepared: &Path,
+    protocol: Protocol,
+) -> Result<Option<Dataset>> {
+    let simulated = presets().contains(&id);
+    if !simulated && known(id)?.locate(&raw_folders(data_dir)).is_none() {
+        return Ok(None);
+    }
+    let folder = prepared.join(id);
+    let fresh =
+        make(id, None, data_dir, DATA_SEED, protocol).with_context(|| format!("preparing {id}"))?;
+    let same = ctr_dataset_prep::read_manifest(&folder)
+        .is_ok_and(|manifest| manifest.content_sha256 == fresh.manifest().content_sha256);
+    if !same {
+        fresh.write(&folder)?;
+        output::message(&format!("prepared {id} in {}", folder.display()));
+    }
+    Ok(Some(fresh.dataset(protocol)?))
+}
