@@ -1,0 +1,57 @@
+# The commands of README.md. Everything can be overridden: make reproduce SUITE=paper DATA_DIR=downloads JOBS=4
+
+CARGO ?= cargo
+SUITE ?= quick
+OUT ?= reports
+DATA_DIR ?=
+JOBS ?=
+FETCH ?=
+
+DIN_REPRO = $(CARGO) run --release --locked --quiet -p ctr-runner --bin din-repro --
+
+.PHONY: reproduce test lint docs dependencies unit smoke bench clean-reports
+
+## Build, prepare, train the suite, write $(OUT)/index.html. FETCH="amazon-electronics …" downloads first.
+reproduce:
+	$(CARGO) build --release --locked -p ctr-runner
+	$(foreach dataset,$(FETCH),$(DIN_REPRO) fetch $(dataset)${\n})
+	$(DIN_REPRO) reproduce --suite $(SUITE) --out $(OUT) \
+		$(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(if $(JOBS),--jobs $(JOBS))
+
+## Everything that CI runs.
+test: lint dependencies docs smoke unit
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+## Data flows one way: who may depend on whom.
+dependencies:
+	scripts/check-dependencies.sh
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+
+## All seven models on the smallest simulation, from nothing to the report.
+smoke:
+	rm -rf target/smoke
+	$(CARGO) build --release --locked -p ctr-runner
+	$(DIN_REPRO) reproduce --suite smoke --out target/smoke/reports --prepared target/smoke/prepared
+	test -s target/smoke/reports/index.html
+	test -s target/smoke/reports/table3.md
+	test -s target/smoke/reports/learning_curves.png
+
+unit:
+	$(CARGO) test --release --workspace --locked
+
+bench:
+	$(CARGO) bench --locked -p ctr-metrics -p ctr-dataset-prep -p ctr-train
+
+clean-reports:
+	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.png
+
+# A newline, so that foreach makes one command a dataset.
+define \n
+
+
+endef
