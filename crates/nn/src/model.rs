@@ -133,15 +133,16 @@ impl Network {
     /// When the batch does not fit, or [`Error::Diverged`] when the loss is not finite; the weights are
     /// then those before the step.
     pub fn train_step(&mut self, batch: &Batch, optimizer: &mut Optimizer) -> Result<StepReport> {
-        let gradients = self.gradients(batch)?;
+        let mut gradients = self.gradients(batch)?;
         if !gradients.loss.is_finite() {
             return Err(Error::Diverged { step: optimizer.steps() + 1, loss: gradients.loss });
         }
-        for (id, seen) in &gradients.moved_statistics {
+        let loss = gradients.loss;
+        let moved_statistics = std::mem::take(&mut gradients.moved_statistics);
+        let gradient_norm = optimizer.apply(&mut self.weights, gradients)?;
+        for (id, seen) in &moved_statistics {
             self.weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }
-        let loss = gradients.loss;
-        let gradient_norm = optimizer.apply(&mut self.weights, gradients)?;
         Ok(StepReport { loss, gradient_norm })
     }
 
