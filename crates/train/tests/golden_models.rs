@@ -1,5 +1,6 @@
 //! Logits of every model against an independent computation: `golden/models.py` wrote
 //! `golden/models.json` from the papers' equations, in float64, with the weights stated there.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use ctr_base_model::{BaseModel, BaseModelConfig};
 use ctr_core::{Batch, EventColumn, GroupEvents, Schema, SeedStreams};
