@@ -13,9 +13,14 @@ pub const RAW_FOLDER: &str = "datasets/raw";
 /// Where prepared datasets lie unless told otherwise.
 pub const PREPARED_FOLDER: &str = "datasets/prepared";
 
-/// The folders to look for raw files in: the given one, then [`RAW_FOLDER`].
-pub fn raw_folders(data_dir: Option<&Path>) -> Vec<PathBuf> {
-    data_dir.into_iter().map(Path::to_path_buf).chain([PathBuf::from(RAW_FOLDER)]).collect()
+/// The folders to look for raw files in: the given one, which must exist, then [`RAW_FOLDER`].
+pub fn raw_folders(data_dir: Option<&Path>) -> Result<Vec<PathBuf>> {
+    // An empty DATA_DIR in the environment is none.
+    let given = data_dir.filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = given.filter(|folder| !folder.is_dir()) {
+        bail!("the data folder {} does not exist", folder.display());
+    }
+    Ok(given.into_iter().map(Path::to_path_buf).chain([PathBuf::from(RAW_FOLDER)]).collect())
 }
 
 /// A dataset of the catalog.
@@ -49,7 +54,7 @@ pub fn make(
         ),
         None => {
             let dataset = known(id)?;
-            let folders = raw_folders(data_dir);
+            let folders = raw_folders(data_dir)?;
             dataset.locate(&folders).with_context(|| {
                 let looked: Vec<String> =
                     folders.iter().map(|folder| folder.display().to_string()).collect();
@@ -91,7 +96,7 @@ pub fn provide(
     protocol: Protocol,
 ) -> Result<Option<Dataset>> {
     let simulated = presets().contains(&id);
-    if !simulated && known(id)?.locate(&raw_folders(data_dir)).is_none() {
+    if !simulated && known(id)?.locate(&raw_folders(data_dir)?).is_none() {
         return Ok(None);
     }
     let folder = prepared.join(id);

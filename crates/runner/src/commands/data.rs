@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
-    let folders = data::raw_folders(arguments.data_dir.as_deref());
+    let folders = data::raw_folders(arguments.data_dir.as_deref())?;
     let mut rows = Vec::new();
     let mut text = String::new();
     for dataset in catalog()? {

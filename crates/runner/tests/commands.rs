@@ -1,0 +1,243 @@
+//! The commands as a user types them.
+
+mod common;
+
+use common::{Desk, text};
+use serde_json::Value;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+fn with_tiny() -> Desk {
+    let desk = Desk::new();
+    desk.ok(&["simulate", "tiny"]);
+    desk
+}
+
+const TRAIN: [&str; 6] = ["train", "--data", "datasets/prepared/tiny", "--epochs", "2", "--quiet"];
+
+fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&TRAIN[..], more].concat()
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_right() {
+    let desk = with_tiny();
+    assert!(desk.fails(2, &["trian"]).contains("train"));
+    let message = desk.fails(2, &train(&["--model", "dinn"]));
+    assert!(message.contains("din"), "{message}");
+    let message = desk.fails(2, &["train", "--model", "din", "--data", "nowhere"]);
+    assert!(message.contains("nowhere") && message.contains("din-repro prep"), "{message}");
+    let message = desk.fails(2, &train(&["--model", "din", "--set", "train.bath_size=3"]));
+    assert!(message.contains("bath_size") && message.contains("batch_size"), "{message}");
+    let message = desk.fails(2, &train(&["--model", "din", "--preset", "best"]));
+    assert!(message.contains("authors, paper, small"), "{message}");
+    let message = desk.fails(2, &["prep", "amazon-electronics"]);
+    assert!(message.contains("reviews_Electronics_5.json.gz"), "{message}");
+    let message = desk.fails(2, &["prep", "movies"]);
+    assert!(message.contains("amazon-beauty"), "{message}");
+    let message = desk.fails(2, &["reproduce", "--data-dir", "nowhere"]);
+    assert!(message.contains("nowhere does not exist"), "{message}");
+    let message = desk.fails(2, &["report", "--runs", "nowhere"]);
+    assert!(message.contains("nowhere"), "{message}");
+    assert!(!desk.path("reports/runs").exists() || desk.listing().len() < 20);
+}
+
+#[test]
+fn help_is_there_for_every_verb() {
+    let desk = Desk::new();
+    let overview = desk.ok(&["--help"]);
+    for verb in [
+        "datasets",
+        "fetch",
+        "prep",
+        "simulate",
+        "stats",
+        "train",
+        "eval",
+        "verify",
+        "reproduce",
+        "report",
+    ] {
+        assert!(overview.contains(verb), "{verb}");
+        assert!(desk.ok(&[verb, "--help"]).contains("Usage: din-repro"), "{verb}");
+    }
+    assert!(desk.ok(&["--version"]).starts_with("din-repro "));
+}
+
+#[test]
+fn a_run_leaves_what_the_contract_says_and_can_be_scored_and_verified() {
+    let desk = with_tiny();
+    let json = desk.ok(&train(&["--model", "din", "--out", "run", "--format", "json"]));
+    let printed: Value = serde_json::from_str(&json).unwrap();
+    for file in ["record.json", "predictions.parquet", "model.safetensors", "events.jsonl"] {
+        assert!(desk.path("run").join(file).exists(), "{file}");
+    }
+    let stored = std::fs::read_to_string(desk.path("run/record.json")).unwrap();
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(printed, stored);
+    for pointer in [
+        "/schema_version",
+        "/run_id",
+        "/signature",
+        "/config/model/id",
+        "/config_sha256",
+        "/dataset/id",
+        "/dataset/content_sha256",
+        "/dataset/rows/train",
+        "/protocol",
+        "/seed",
+        "/model/num_params_dense",
+        "/model/num_params_embedding",
+        "/env/cpu",
+        "/env/rustc",
+        "/timing/train_samples_per_second",
+        "/curve/0/train_loss",
+        "/curve/0/valid_gauc",
+        "/curve/0/test_gauc",
+        "/best/step",
+        "/metrics/test_gauc",
+        "/metrics/test_auc",
+        "/metrics/test_log_loss",
+        "/metrics/peak_test_gauc",
+        "/result_sha256",
+        "/status",
+    ] {
+        assert!(stored.pointer(pointer).is_some_and(|value| !value.is_null()), "{pointer}");
+    }
+    let scored = desk.ok(&["eval", "--run", "run", "--format", "json"]);
+    let scored: Value = serde_json::from_str(&scored).unwrap();
+    assert_eq!(scored["test_gauc"], stored["metrics"]["test_gauc"]);
+    assert!(desk.ok(&["verify", "run", "--quiet"]).contains("the same bits"));
+
+    // A changed result is noticed: by the stored weights, and by running again.
+    let changed = std::fs::read_to_string(desk.path("run/record.json")).unwrap().replace(
+        &format!("\"result_sha256\": {}", stored["result_sha256"]),
+        "\"result_sha256\": \"0\"",
+    );
+    desk.write("run/record.json", changed);
+    desk.fails(1, &["verify", "run", "--quiet"]);
+}
+
+#[test]
+fn results_do_not_depend_on_threads_or_neighbors_and_finished_runs_are_skipped() {
+    let desk = with_tiny();
+    desk.write(
+        "suite.toml",
+        "description = \"two models\"\ndatasets = []\nfallback = \"tiny\"\nprotocols = [\"held-out\"]\n\
+         models = [\"pnn\", \"din\"]\nseeds = [1, 2]\npresets = [\"small\"]\n\
+         [settings.pnn]\n\"train.epochs\" = 2\n[settings.din]\n\"train.epochs\" = 2\n",
+    );
+    desk.ok(&["reproduce", "--suite", "suite.toml", "--jobs", "2"]);
+    let beside = desk.record("reports/runs", "-din-seed1-");
+    for threads in ["1", "3"] {
+        let out = format!("alone-{threads}");
+        let arguments = ["--model", "din", "--seed", "1", "--threads", threads, "--out", &out];
+        desk.ok(&train(&arguments));
+        let alone = std::fs::read_to_string(desk.path(&out).join("record.json")).unwrap();
+        let alone: Value = serde_json::from_str(&alone).unwrap();
+        assert_eq!(alone["run_id"], beside["run_id"]);
+        assert_eq!(alone["result_sha256"], beside["result_sha256"]);
+    }
+    assert!(desk.path("reports/index.html").exists());
+    let table = std::fs::read_to_string(desk.path("reports/table3.md")).unwrap();
+    assert!(table.contains("Simulated data") && table.contains("(n=2)"), "{table}");
+
+    // The second call trains nothing: times in the records stay.
+    let output = desk.run(&["reproduce", "--suite", "suite.toml"]);
+    assert_eq!(text(&output.stderr).matches("finished before").count(), 4);
+    assert_eq!(desk.record("reports/runs", "-din-seed1-"), beside);
+}
+
+#[test]
+fn another_run_in_the_same_directory_is_refused() {
+    let desk = with_tiny();
+    desk.ok(&train(&["--model", "lr", "--out", "run"]));
+    desk.ok(&train(&["--model", "lr", "--out", "run"]));
+    let message = desk.fails(2, &train(&["--model", "lr", "--out", "run", "--seed", "2"]));
+    assert!(message.contains("choose another --out"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_the_state_and_resume_ends_with_the_same_bits() {
+    let desk = with_tiny();
+    let arguments = |out| {
+        vec![
+            "train",
+            "--quiet",
+            "--model",
+            "din",
+            "--data",
+            "datasets/prepared/tiny",
+            "--epochs",
+            "40",
+            "--set",
+            "train.patience=0",
+            "--out",
+            out,
+        ]
+    };
+    let whole = arguments("whole");
+    desk.ok(&whole);
+    let mut child = desk
+        .command(&arguments("stopped"))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for(|| desk.path("stopped/checkpoint/state.safetensors").exists());
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!desk.path("stopped/record.json").exists());
+    let mut resumed = arguments("stopped");
+    resumed.push("--resume");
+    desk.ok(&resumed);
+    assert_eq!(result(&desk, "whole"), result(&desk, "stopped"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_grid_goes_on_where_it_was_and_ends_with_the_same_results() {
+    let suite = "description = \"killed\"\ndatasets = []\nfallback = \"tiny\"\n\
+         protocols = [\"held-out\"]\nmodels = [\"base_model\", \"din_dice\"]\nseeds = [1]\n\
+         presets = [\"small\"]\n[settings.base_model]\n\"train.epochs\" = 12\n\
+         [settings.din_dice]\n\"train.epochs\" = 12\n\"train.patience\" = 0\n";
+    let whole = Desk::new();
+    whole.write("suite.toml", suite);
+    whole.ok(&["reproduce", "--suite", "suite.toml"]);
+    let killed = Desk::new();
+    killed.write("suite.toml", suite);
+    for milliseconds in [150, 300, 450] {
+        let mut child = killed
+            .command(&["reproduce", "--suite", "suite.toml"])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        // Kill -9, at any point.
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    killed.ok(&["reproduce", "--suite", "suite.toml"]);
+    for model in ["-base_model-", "-din_dice-"] {
+        let result = |desk: &Desk| desk.record("reports/runs", model)["result_sha256"].clone();
+        assert_eq!(result(&whole), result(&killed), "{model}");
+    }
+}
+
+#[cfg(unix)]
+fn result(desk: &Desk, run: &str) -> Value {
+    let text = std::fs::read_to_string(desk.path(run).join("record.json")).unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["result_sha256"].clone()
+}
+
+#[cfg(unix)]
+fn wait_for(condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing happened in a minute");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
