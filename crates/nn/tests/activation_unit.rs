@@ -7,8 +7,8 @@ mod common;
 use common::{network, read_out, reading, sigmoid, table, whole_gradient};
 use ctr_core::{Batch, EventColumn, GroupEvents, SeedStreams};
 use ctr_nn::{
-    ActivationUnit, ActivationUnitConfig, Architecture, AttentionNormalization, Graph, Matrix,
-    Network, Result, ScoringMemory, TableId, UnitInputs,
+    ActivationUnit, ActivationUnitConfig, Architecture, AttentionNormalization, Error, Graph,
+    Matrix, Network, Result, ScoringMemory, TableId, UnitInputs, Weights, WeightsBuilder,
 };
 use dfdx::prelude::*;
 use std::collections::BTreeMap;
@@ -211,5 +211,16 @@ fn the_split_form_equals_the_plain_one() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn a_unit_without_units_is_refused() {
+    for hidden_units in [vec![], vec![0], vec![4, 0]] {
+        let config = ActivationUnitConfig { hidden_units, ..ActivationUnitConfig::default() };
+        let mut weights = Weights::default();
+        let mut builder = WeightsBuilder::new(&mut weights, SeedStreams::new(1));
+        let built = ActivationUnit::build(&mut builder, &config, 4);
+        assert!(matches!(built, Err(Error::Config(_))), "{config:?}");
     }
 }

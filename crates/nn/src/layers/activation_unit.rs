@@ -90,7 +90,7 @@ impl ActivationUnit {
     /// A unit for vectors of `dim` numbers.
     ///
     /// # Errors
-    /// When there is no hidden layer.
+    /// When there is no hidden layer, or one without units.
     pub fn build(
         builder: &mut WeightsBuilder<'_>,
         config: &ActivationUnitConfig,
@@ -99,6 +99,9 @@ impl ActivationUnit {
         let Some((&units, rest)) = config.hidden_units.split_first() else {
             return Err(Error::Config("activation_unit.hidden_units is empty".into()));
         };
+        if config.hidden_units.contains(&0) {
+            return Err(Error::Config("activation_unit.hidden_units must be at least 1".into()));
+        }
         let first = FirstLayer::build(&mut builder.scope("first"), config.inputs, dim, units)?;
         let first_activation =
             ActivationLayer::build(&mut builder.scope("first"), config.activation, units)?;
