@@ -218,5 +218,5 @@ fn ids_and_bags_that_do_not_fit_are_errors_and_no_panics() {
     assert!(error.to_string().contains("id 8"), "{error}");
     let mut shorter = batch;
     shorter.groups[1].fields[0].ids.pop();
-    assert!(matches!(network.gradients(&shorter), Err(Error::Shape { .. })));
+    assert!(matches!(network.gradients(&shorter), Err(Error::Shape { op: "embed", .. })));
 }
