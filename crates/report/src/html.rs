@@ -215,14 +215,14 @@ fn run_details(dataset: &DatasetStudy, block: &Block, row: &Row, run: &Run) -> R
         config_sha256: record.config_sha256.clone(),
         result_sha256: record.result_sha256.clone(),
         commands: vec![
-            format!("din-repro verify {}", shell(&format!("RUNS/{}", run.folder))),
+            format!("din-repro verify {}", shell(&format!("reports/runs/{}", run.folder))),
             format!(
-                "din-repro train --model {} --data {} --protocol {} --seed {} --threads {} --config config.json",
+                "din-repro train --model {} --data {} --protocol {} --seed {} --config {} --out again",
                 shell(&record.model.id),
                 shell(&format!("datasets/prepared/{}", dataset.id)),
                 block.protocol,
                 record.seed,
-                record.env.threads,
+                shell(&format!("reports/runs/{}/record.json", run.folder)),
             ),
         ],
         environment: format!(

@@ -95,7 +95,7 @@ fn the_page_needs_nothing_else() {
     }
     assert!(page.contains("src=\"data:image/png;base64,iVBORw0KGgo"));
     assert!(page.contains("<svg class=\"bar\""));
-    assert!(page.contains("din-repro verify RUNS/run-000"));
+    assert!(page.contains("din-repro verify reports/runs/run-000"));
     assert!(page.contains(
         "din-repro train --model din --data datasets/prepared/tiny --protocol held-out --seed 1"
     ));
