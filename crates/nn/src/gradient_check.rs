@@ -46,7 +46,7 @@ pub fn worst_disagreement(
         }
         let relative = (analytic - numeric).abs() / size;
         worst.compared += 1;
-        if !(relative <= worst.relative) || worst.place.is_empty() {
+        if relative.is_nan() || relative > worst.relative || worst.place.is_empty() {
             worst.relative = relative;
             worst.place = format!("{name}[{index}]");
             (worst.analytic, worst.numeric) = (analytic, numeric);

@@ -139,7 +139,7 @@ impl Network {
         }
         let loss = gradients.loss;
         let moved_statistics = std::mem::take(&mut gradients.moved_statistics);
-        let gradient_norm = optimizer.apply(&mut self.weights, gradients)?;
+        let gradient_norm = optimizer.apply(&mut self.weights, &gradients)?;
         for (id, seen) in &moved_statistics {
             self.weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }

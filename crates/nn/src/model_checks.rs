@@ -189,9 +189,9 @@ pub fn check(
         .fold(f32::INFINITY, f32::min);
 
     let mut alone_difference = 0.0f32;
-    for row in 0..batch.rows() {
+    for (row, &among_others) in scores.iter().enumerate() {
         let alone = network.score(&select_rows(schema, &users, &[row]), &mut memory)?;
-        alone_difference = alone_difference.max(difference(alone[0], scores[row]));
+        alone_difference = alone_difference.max(difference(alone[0], among_others));
     }
 
     let mut fresh = build()?;

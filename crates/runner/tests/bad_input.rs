@@ -1,5 +1,8 @@
 //! Bad input ends with exit code 2, one message with file and line, and nothing written.
 
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::Desk;

@@ -1,5 +1,8 @@
 //! The commands as a user types them.
 
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{Desk, text};

@@ -1,6 +1,9 @@
 //! Training steps and scoring with the authors' shapes on Electronics-like rows: 63,001 goods, 801
 //! categories, histories of 5.2 behaviors on average. One thread. Throughput is rows a second.
 
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ctr_core::{Batch, EventColumn, GroupEvents, Schema, SeedStreams};
 use ctr_nn::{Network, Optimizer, OptimizerConfig, ScoringMemory};

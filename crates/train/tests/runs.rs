@@ -1,5 +1,8 @@
 //! Runs repeat bit by bit: twice, on one thread or two, stopped and continued.
 
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{MODELS, dataset, network};

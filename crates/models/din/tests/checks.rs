@@ -1,5 +1,8 @@
 //! The checks that every model must pass, over the options of DIN.
 
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use ctr_core::{Schema, SeedStreams};
 use ctr_din::{Din, DinConfig};
 use ctr_nn::{Activation, AttentionNormalization, Normalization, UnitInputs, model_checks};

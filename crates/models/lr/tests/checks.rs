@@ -1,5 +1,8 @@
 //! The checks that every model must pass.
 
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use ctr_core::{Schema, SeedStreams};
 use ctr_lr::{Lr, LrConfig};
 use ctr_nn::model_checks;

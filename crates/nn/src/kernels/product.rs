@@ -64,19 +64,20 @@ fn last_index(
 /// When shapes do not fit: layers check theirs before, so this is a bug in this crate.
 #[allow(unsafe_code)]
 pub(crate) fn multiply(left: View<'_>, right: View<'_>, out: ViewMut<'_>, accumulate: bool) {
+    let ViewMut { values: out_values, rows: out_rows, columns: out_columns } = out;
     let fits = left.columns == right.rows
-        && left.rows == out.rows
-        && right.columns == out.columns
+        && left.rows == out_rows
+        && right.columns == out_columns
         && left.fits()
         && right.fits()
-        && out.values.len() >= out.rows * out.columns;
+        && out_values.len() >= out_rows * out_columns;
     assert!(fits, "matrix product of {left:?} and {right:?}");
-    if out.rows == 0 || out.columns == 0 {
+    if out_rows == 0 || out_columns == 0 {
         return;
     }
     if left.columns == 0 {
         if !accumulate {
-            out.values[..out.rows * out.columns].fill(0.0);
+            out_values[..out_rows * out_columns].fill(0.0);
         }
         return;
     }
@@ -84,12 +85,12 @@ pub(crate) fn multiply(left: View<'_>, right: View<'_>, out: ViewMut<'_>, accumu
     // `out` is exclusively borrowed, and its strides address each element once.
     unsafe {
         gemm::gemm(
-            out.rows,
-            out.columns,
+            out_rows,
+            out_columns,
             left.columns,
-            out.values.as_mut_ptr(),
+            out_values.as_mut_ptr(),
             1,
-            out.columns as isize,
+            out_columns as isize,
             accumulate,
             left.values.as_ptr(),
             left.column_stride as isize,

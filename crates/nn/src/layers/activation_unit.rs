@@ -255,7 +255,7 @@ impl FirstLayer {
         if T::OWNS_TAPE {
             let layer = *self;
             let (key, candidates, behaviors) =
-                (gradient_key(&out), gradient_key(&candidates), gradient_key(&behaviors));
+                (gradient_key(&out), gradient_key(candidates), gradient_key(behaviors));
             let (weight_slot, bias_slot) = (weight.slot(), bias.slot());
             let weight_len = weight.values.len();
             let offsets = offsets.clone();

@@ -97,7 +97,7 @@ impl Dense {
         }
         let activated = if sigmoid { out.clone() } else { Vec::new() };
         let out = graph.matrix(out, rows, outputs)?;
-        let (key, input) = (gradient_key(&out), gradient_key(&input));
+        let (key, input) = (gradient_key(&out), gradient_key(input));
         let (weight_values, weight_slot, bias_slot) =
             (weight.values.clone(), weight.slot(), bias.slot());
         graph.record(move |gradients| {

@@ -32,7 +32,7 @@ impl<T: Tape> Graph<'_, T> {
         let out = self.matrix(out, rows, width)?;
         if T::OWNS_TAPE {
             let key = gradient_key(&out);
-            let keys: Vec<_> = parts.iter().map(|part| gradient_key(&part)).collect();
+            let keys: Vec<_> = parts.iter().map(|part| gradient_key(part)).collect();
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 let mut start = 0;
@@ -64,8 +64,7 @@ impl<T: Tape> Graph<'_, T> {
         let (rows, columns) = shape(left);
         let out = self.matrix(out, rows, columns)?;
         if T::OWNS_TAPE {
-            let (key, left, right) =
-                (gradient_key(&out), gradient_key(&left), gradient_key(&right));
+            let (key, left, right) = (gradient_key(&out), gradient_key(left), gradient_key(right));
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 axpy(1.0, &gradient, input_gradient(gradients, &left)?);
@@ -87,8 +86,7 @@ impl<T: Tape> Graph<'_, T> {
         let (rows, columns) = shape(left);
         let out = self.matrix(out, rows, columns)?;
         if T::OWNS_TAPE {
-            let (key, left, right) =
-                (gradient_key(&out), gradient_key(&left), gradient_key(&right));
+            let (key, left, right) = (gradient_key(&out), gradient_key(left), gradient_key(right));
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 for (to, other) in [(&left, &b), (&right, &a)] {
@@ -114,7 +112,7 @@ impl<T: Tape> Graph<'_, T> {
         let activated = if T::OWNS_TAPE { out.clone() } else { Vec::new() };
         let out = self.matrix(out, rows, columns)?;
         if T::OWNS_TAPE {
-            let (key, input) = (gradient_key(&out), gradient_key(&input));
+            let (key, input) = (gradient_key(&out), gradient_key(input));
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 let to = input_gradient(gradients, &input)?;
@@ -142,7 +140,7 @@ impl<T: Tape> Graph<'_, T> {
         let out = self.matrix(out, rows, 1)?;
         if T::OWNS_TAPE {
             let (key, input, slot) =
-                (gradient_key(&out), gradient_key(&input), bias.map(Parameter::slot));
+                (gradient_key(&out), gradient_key(input), bias.map(Parameter::slot));
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 let to = input_gradient(gradients, &input)?;
@@ -174,7 +172,7 @@ impl<T: Tape> Graph<'_, T> {
             .collect();
         let out = self.matrix(out, rows, wanted.len())?;
         if T::OWNS_TAPE {
-            let (key, input, wanted) = (gradient_key(&out), gradient_key(&input), wanted.to_vec());
+            let (key, input, wanted) = (gradient_key(&out), gradient_key(input), wanted.to_vec());
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 let to = input_gradient(gradients, &input)?;

@@ -36,7 +36,7 @@ impl<T: Tape> Graph<'_, T> {
         let out = self.matrix(out, rows, 1)?;
         if T::OWNS_TAPE {
             let key = gradient_key(&out);
-            let keys: Vec<_> = vectors.iter().map(|vector| gradient_key(&vector)).collect();
+            let keys: Vec<_> = vectors.iter().map(|vector| gradient_key(vector)).collect();
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
                 for (vector, key) in data.iter().zip(&keys) {

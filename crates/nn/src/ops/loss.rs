@@ -28,7 +28,7 @@ impl Graph<'_, Training> {
             .sum();
         let mean = sum / rows as f64;
         let loss = Cpu::default().try_tensor_from_vec(vec![mean as f32], ())?;
-        let logits = gradient_key(&logits);
+        let logits = gradient_key(logits);
         self.record(move |gradients| {
             let to = input_gradient(gradients, &logits)?;
             let share = 1.0 / rows as f32;

@@ -42,7 +42,7 @@ impl<T: Tape> Graph<'_, T> {
         let out = self.matrix(out, rows, width)?;
         if T::OWNS_TAPE {
             let (out, events, offsets) =
-                (gradient_key(&out), gradient_key(&events), offsets.clone());
+                (gradient_key(&out), gradient_key(events), offsets.clone());
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &out)?;
                 let to = input_gradient(gradients, &events)?;
@@ -96,7 +96,7 @@ impl<T: Tape> Graph<'_, T> {
         let out = self.matrix(out, rows, width)?;
         if T::OWNS_TAPE {
             let (out, scores, events) =
-                (gradient_key(&out), gradient_key(&scores), gradient_key(&events));
+                (gradient_key(&out), gradient_key(scores), gradient_key(events));
             let offsets = offsets.clone();
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &out)?;

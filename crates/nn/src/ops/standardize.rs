@@ -45,7 +45,7 @@ impl<T: Tape> Graph<'_, T> {
         if let Some(batch) = batch {
             let standardized = out.clone();
             let out = self.matrix(out, rows, width)?;
-            let (key, input) = (gradient_key(&out), gradient_key(&input));
+            let (key, input) = (gradient_key(&out), gradient_key(input));
             self.moved_statistics.push((statistics, batch));
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
@@ -112,7 +112,7 @@ impl<T: Tape> Graph<'_, T> {
         }
         let out = self.matrix(out, rows, width)?;
         if T::OWNS_TAPE {
-            let (key, input) = (gradient_key(&out), gradient_key(&input));
+            let (key, input) = (gradient_key(&out), gradient_key(input));
             let (scale_values, scale_slot) = (scale.values.clone(), scale.slot());
             let bias_slot = bias.map(crate::Parameter::slot);
             self.record(move |gradients| {
@@ -156,7 +156,7 @@ impl<T: Tape> Graph<'_, T> {
         gate_forward(&s_values, &z_values, &alpha.values, &mut out);
         let out = self.matrix(out, rows, width)?;
         if T::OWNS_TAPE {
-            let (key, s, z) = (gradient_key(&out), gradient_key(&s), gradient_key(&z));
+            let (key, s, z) = (gradient_key(&out), gradient_key(s), gradient_key(z));
             let (alpha_values, alpha_slot) = (alpha.values.clone(), alpha.slot());
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;
@@ -199,7 +199,7 @@ impl<T: Tape> Graph<'_, T> {
         }
         let out = self.matrix(out, rows, width)?;
         if T::OWNS_TAPE {
-            let (key, input) = (gradient_key(&out), gradient_key(&input));
+            let (key, input) = (gradient_key(&out), gradient_key(input));
             let (alpha_values, alpha_slot) = (alpha.values.clone(), alpha.slot());
             self.record(move |gradients| {
                 let gradient = take_gradient(gradients, &key)?;

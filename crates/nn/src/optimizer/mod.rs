@@ -74,7 +74,7 @@ impl Optimizer {
                 config.learning_rate
             )));
         }
-        if !(config.clip_norm >= 0.0) {
+        if config.clip_norm.is_nan() || config.clip_norm < 0.0 {
             return Err(Error::Config(format!(
                 "clip_norm is {}, expected 0 (no clipping) or more",
                 config.clip_norm
@@ -107,9 +107,9 @@ impl Optimizer {
     pub(crate) fn apply(
         &mut self,
         weights: &mut Weights,
-        gradients: BatchGradients,
+        gradients: &BatchGradients,
     ) -> Result<Option<f64>> {
-        let norm = (self.config.clip_norm > 0.0).then(|| global_norm(&gradients));
+        let norm = (self.config.clip_norm > 0.0).then(|| global_norm(gradients));
         let shrink = match norm {
             Some(norm) if !norm.is_finite() => {
                 return Err(Error::Diverged { step: self.steps + 1, loss: norm });
