@@ -30,7 +30,7 @@ dependencies:
 	scripts/check-dependencies.sh
 
 docs:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 ## All seven models on the smallest simulation, from nothing to the report.
 smoke:

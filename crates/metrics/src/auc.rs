@@ -8,7 +8,7 @@ use crate::{Error, Result, checks};
 /// of scikit-learn's `roc_auc_score`).
 ///
 /// This is the column "AUC" of the authors' logs, **not** the "AUC" of the paper's tables, which is
-/// [`crate::gauc`].
+/// [`crate::gauc()`].
 ///
 /// `labels` and `scores` have one entry a row; only the order of the scores matters, so logits and
 /// probabilities give the same value unless rounding makes new ties. Pairs are counted in whole
