@@ -173,7 +173,7 @@ fn ctrl_c_keeps_the_state_and_resume_ends_with_the_same_bits() {
             "--data",
             "datasets/prepared/tiny",
             "--epochs",
-            "40",
+            "8",
             "--set",
             "train.patience=0",
             "--out",
