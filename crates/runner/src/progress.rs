@@ -120,6 +120,7 @@ impl Observer for RunProgress {
         let mark = if chosen { " (best so far)" } else { "" };
         let summary =
             format!("gAUC valid {} test {}", gauc(point.valid_gauc), gauc(point.test_gauc));
+        self.bar().set_position(point.step);
         self.bar().set_message(summary.clone());
         if !self.progress.terminal {
             let (begun, first) = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);

@@ -152,6 +152,32 @@ fn results_do_not_depend_on_threads_or_neighbors_and_finished_runs_are_skipped()
 }
 
 #[test]
+fn every_model_trains_under_every_preset() {
+    let desk = with_tiny();
+    for preset in ["small", "authors", "paper"] {
+        for model in ["lr", "base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"] {
+            let out = format!("{preset}-{model}");
+            let data = "datasets/prepared/tiny";
+            // Ends with 1 when the loss diverges.
+            desk.ok(&[
+                "train",
+                "--model",
+                model,
+                "--data",
+                data,
+                "--preset",
+                preset,
+                "--max-steps",
+                "60",
+                "--out",
+                &out,
+                "--quiet",
+            ]);
+        }
+    }
+}
+
+#[test]
 fn another_run_in_the_same_directory_is_refused() {
     let desk = with_tiny();
     desk.ok(&train(&["--model", "lr", "--out", "run"]));
