@@ -1,7 +1,9 @@
 //! Building weights under scoped names, so that a checkpoint's keys follow the model's structure and
 //! every initial value comes from a stream of its own name.
 
-use crate::{EmbeddingTable, Init, Parameter, Result, Statistics, TableSource, Weights};
+use crate::derived::Rule;
+use crate::graph::GradientPlace;
+use crate::{EmbeddingTable, Error, Init, Parameter, Result, Statistics, TableSource, Weights};
 use ctr_core::SeedStreams;
 
 /// Index of a dense parameter.
@@ -45,7 +47,7 @@ impl<'w> WeightsBuilder<'w> {
     /// A dense parameter of `rows` × `columns`.
     ///
     /// # Errors
-    /// When memory runs out.
+    /// When there is one of that name already.
     pub fn parameter(
         &mut self,
         name: &str,
@@ -53,10 +55,31 @@ impl<'w> WeightsBuilder<'w> {
         columns: usize,
         init: Init,
     ) -> Result<ParameterId> {
+        self.matrix(name, (rows, columns), init, Rule::Plain)
+    }
+
+    /// A dense parameter of which layers need other forms too.
+    pub(crate) fn matrix(
+        &mut self,
+        name: &str,
+        (rows, columns): (usize, usize),
+        init: Init,
+        rule: Rule,
+    ) -> Result<ParameterId> {
         let name = self.join(name);
+        if self.weights.parameters.iter().any(|parameter| parameter.name == name) {
+            return Err(Error::Config(format!("two parameters are called {name}")));
+        }
         let values = init.values(rows, columns, &mut self.seeds.stream(&format!("init/{name}")));
-        self.weights.parameters.push(Parameter::new(name, rows, columns, values)?);
-        Ok(ParameterId(self.weights.parameters.len() - 1))
+        let index = self.weights.parameters.len();
+        let start = self.weights.parameters.last().map_or(0, |last| {
+            let place = last.place();
+            place.start + place.len
+        });
+        let place = GradientPlace { index, start, len: values.len() };
+        let parameter = Parameter::new(name, (rows, columns), values, rule, place);
+        self.weights.parameters.push(parameter);
+        Ok(ParameterId(index))
     }
 
     /// Running statistics of `columns` columns.

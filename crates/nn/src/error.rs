@@ -25,6 +25,9 @@ pub enum Error {
     /// dfdx could not allocate.
     #[error("tensor: {0}")]
     Tensor(String),
+    /// Threads that could not be started.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
     /// A loss that is infinite or not a number.
     #[error("the loss became {loss} at step {step}: lower the learning rate or clip the gradient")]
     Diverged {

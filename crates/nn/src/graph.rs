@@ -1,77 +1,148 @@
-//! One pass of a batch through a model.
+//! One pass of some rows of a batch through a model.
 
-use crate::lookup::IndexedBatch;
-use crate::weights::{BatchStatistics, slot_gradient};
+use crate::exchange::Exchange;
+use crate::lookup::IdColumns;
+use crate::memory::{Buffer, Pool};
+use crate::shards::Shard;
+use crate::weights::BatchStatistics;
 use crate::{Error, Parameter, ParameterId, Result, StatisticsId, Weights};
 use dfdx::prelude::{
     Backward, Cpu, CpuError, Gradients, HasShape, PutTape, SplitTape, Tensor, TensorFromVec,
 };
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
-
-/// A dense matrix of f32: rows of a batch (or events of it) by features. It carries no tape; the
-/// [`Graph`] does.
-pub type Matrix = Tensor<(usize, usize), f32, Cpu>;
 
 /// dfdx's tape: `OwnedTape` in a training pass, `NoneTape` in a scoring pass.
 pub trait Tape: dfdx::tensor::Tape<f32, Cpu> + 'static {}
 impl<T: dfdx::tensor::Tape<f32, Cpu> + 'static> Tape for T {}
 
-/// dfdx's gradients.
-pub(crate) type Gradient = Gradients<f32, Cpu>;
+/// A tensor without elements: the key under which dfdx keeps a matrix's gradient.
+pub(crate) type Slot = Tensor<(usize, usize), f32, Cpu>;
 
-/// Where dfdx keeps the gradient of one matrix, without keeping the matrix alive. dfdx's own type for
-/// this cannot be named from outside, so it hides in a closure.
-pub(crate) trait GradientKey:
-    for<'g> Fn(&'g mut Gradient) -> std::result::Result<&'g mut Vec<f32>, CpuError>
-{
-}
-impl<F> GradientKey for F where
-    F: for<'g> Fn(&'g mut Gradient) -> std::result::Result<&'g mut Vec<f32>, CpuError>
-{
+/// A dense matrix of f32: rows of a batch (or events of it) by features. It carries no tape; the
+/// [`Graph`] does.
+///
+/// The values are ours rather than a dfdx tensor's, because dfdx 0.13 gives no access to a tensor's data
+/// without a copy.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    values: Rc<Buffer>,
+    rows: usize,
+    columns: usize,
+    slot: Slot,
 }
 
-/// The key of a matrix.
-pub(crate) fn gradient_key(matrix: &Matrix) -> impl GradientKey + use<> {
-    let ghost = matrix.ghost();
-    move |gradients: &mut Gradient| -> std::result::Result<&mut Vec<f32>, CpuError> {
-        Ok(&mut **gradients.get_or_alloc_mut(&ghost)?)
+impl Matrix {
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    /// The values, row by row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The values, to be kept by a backward pass.
+    pub(crate) fn shared(&self) -> Rc<Buffer> {
+        self.values.clone()
+    }
+
+    pub(crate) fn slot(&self) -> Slot {
+        self.slot.clone()
     }
 }
 
-/// One pass: weights and batch to read, the tape to write.
+/// Gradients of all dense parameters of one lane, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct DenseGradients {
+    pub values: Vec<f32>,
+    /// Whether a parameter's part has been written in this step; before that it holds anything.
+    pub written: Vec<bool>,
+}
+
+/// Gradients of embedded events: `events` × `width` numbers, of which each part is one table column's.
+#[derive(Debug)]
+pub(crate) struct EventGradients {
+    pub parts: Vec<EventPart>,
+    /// The first event of the whole batch that is here.
+    pub first: usize,
+    pub width: usize,
+    pub values: Vec<f32>,
+}
+
+/// One table column of embedded events, `dim` numbers wide.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventPart {
+    pub table: usize,
+    pub column: usize,
+    pub dim: usize,
+}
+
+/// What a training pass leaves behind, apart from the gradients inside dfdx's tape.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub dense: DenseGradients,
+    pub events: Vec<EventGradients>,
+}
+
+/// One pass: weights and rows to read, the tape to write.
 ///
 /// Operations are methods that take matrices and give matrices; while training they also put their
 /// backward pass on the tape. The tape's type is the mode: statistics of the batch are used and moved
 /// only where there is a tape, so no flag can be forgotten.
+///
+/// A pass may cover a part of a batch only (see `shards.rs`); what a model does row by row need not know
+/// it.
 pub struct Graph<'p, T: Tape> {
     /// Weights read by this pass.
     pub weights: &'p Weights,
-    pub(crate) batch: &'p IndexedBatch,
+    pub(crate) ids: &'p IdColumns<'p>,
+    pub(crate) shard: &'p Shard,
+    pub(crate) exchange: Option<(Arc<Exchange>, usize)>,
     pub(crate) moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
+    pub(crate) collected: Rc<RefCell<Collected>>,
+    pub(crate) pool: Pool,
     tape: T,
     device: Cpu,
 }
 
 impl<'p, T: Tape> Graph<'p, T> {
-    /// A pass of `batch`.
-    pub fn new(weights: &'p Weights, batch: &'p IndexedBatch) -> Self {
+    /// A pass of one shard.
+    pub(crate) fn new(
+        weights: &'p Weights,
+        ids: &'p IdColumns<'p>,
+        shard: &'p Shard,
+        pool: Pool,
+        device: Cpu,
+    ) -> Self {
         Self {
             weights,
-            batch,
+            ids,
+            shard,
+            exchange: None,
             moved_statistics: Vec::new(),
+            collected: Rc::default(),
+            pool,
             tape: T::default(),
-            device: Cpu::default(),
+            device,
         }
     }
 
-    /// Number of rows of the batch.
+    /// Number of rows of this pass.
     pub fn rows(&self) -> usize {
-        self.batch.rows()
+        self.shard.rows.len()
+    }
+
+    /// The row of the batch with which this pass begins.
+    pub fn first_row(&self) -> usize {
+        self.shard.rows.start
     }
 
     /// Event boundaries of a group: `rows() + 1` offsets, none for a group with one event a row.
     pub fn offsets(&self, group: usize) -> Arc<Vec<u32>> {
-        self.batch.offsets[group].clone()
+        self.shard.offsets[group].clone()
     }
 
     /// A matrix of given values, row by row.
@@ -79,22 +150,33 @@ impl<'p, T: Tape> Graph<'p, T> {
     /// # Errors
     /// When the number of values is not `rows * columns`.
     pub fn matrix(&self, values: Vec<f32>, rows: usize, columns: usize) -> Result<Matrix> {
+        self.matrix_of("matrix", self.pool.adopt(values), rows, columns)
+    }
+
+    /// A matrix of a buffer.
+    pub(crate) fn matrix_of(
+        &self,
+        op: &'static str,
+        values: Buffer,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Matrix> {
         if values.len() != rows * columns {
-            return Err(Error::Shape {
-                op: "matrix",
-                left: (rows, columns),
-                right: (values.len(), 1),
-            });
+            return Err(Error::Shape { op, left: (rows, columns), right: (values.len(), 1) });
         }
-        Ok(self.device.try_tensor_from_vec(values, (rows, columns))?)
+        let slot = self.device.try_tensor_from_vec(Vec::new(), (0, 0))?;
+        Ok(Matrix { values: Rc::new(values), rows, columns, slot })
     }
 
     /// Puts a backward pass on the tape.
     pub(crate) fn record<F>(&mut self, backward: F)
     where
-        F: FnOnce(&mut Gradient) -> std::result::Result<(), CpuError> + 'static,
+        F: FnOnce(&mut BackwardPass<'_>) -> std::result::Result<(), CpuError> + 'static,
     {
-        self.tape.add_backward_op(backward);
+        let (pool, collected) = (self.pool.clone(), self.collected.clone());
+        self.tape.add_backward_op(move |gradients| {
+            backward(&mut BackwardPass { gradients, pool, collected })
+        });
     }
 
     /// Runs an operation of dfdx itself on the same tape, for layers that need no speed:
@@ -103,16 +185,31 @@ impl<'p, T: Tape> Graph<'p, T> {
     /// # Errors
     /// Those of the operation. Note that dfdx panics in the backward pass when one tensor is both sides of
     /// a binary operation.
-    pub fn stock<F>(&mut self, input: Matrix, operation: F) -> Result<Matrix>
+    pub fn stock<F>(&mut self, input: &Matrix, operation: F) -> Result<Matrix>
     where
         F: FnOnce(
             Tensor<(usize, usize), f32, Cpu, T>,
         ) -> Result<Tensor<(usize, usize), f32, Cpu, T>>,
     {
+        let tensor = self.device.try_tensor_from_vec(input.values().to_vec(), input.shape())?;
+        let (key, slot) = (tensor.ghost(), input.slot());
+        self.record(move |pass| {
+            let gradient = std::mem::take(&mut **pass.gradients.get_or_alloc_mut(&key)?);
+            let gradient = pass.pool.adopt(gradient);
+            pass.add(&slot, gradient)
+        });
         let (output, tape) =
-            operation(input.put_tape(std::mem::take(&mut self.tape)))?.split_tape();
+            operation(tensor.put_tape(std::mem::take(&mut self.tape)))?.split_tape();
         self.tape = tape;
-        Ok(output)
+        let &(rows, columns) = output.shape();
+        let matrix = self.matrix(output.as_vec(), rows, columns)?;
+        let slot = matrix.slot();
+        self.record(move |pass| {
+            let gradient = pass.take(&slot, rows * columns)?;
+            pass.gradients.get_or_alloc_mut(&output)?.copy_from_slice(&gradient);
+            Ok(())
+        });
+        Ok(matrix)
     }
 
     pub(crate) fn parameter(&self, id: ParameterId) -> &'p Parameter {
@@ -121,49 +218,85 @@ impl<'p, T: Tape> Graph<'p, T> {
 }
 
 impl Graph<'_, crate::Training> {
-    /// Runs all backward passes, beginning with gradient 1 of `loss`.
+    /// Runs all backward passes.
     ///
     /// # Errors
     /// When memory runs out.
-    pub(crate) fn backward(self, loss: Tensor<(), f32, Cpu>) -> Result<Gradient> {
-        Ok(loss.put_tape(self.tape).try_backward()?)
+    pub(crate) fn backward(self) -> Result<()> {
+        // dfdx begins a backward pass at a scalar; the loss puts its own gradient on the tape.
+        let begin: Tensor<(), f32, Cpu> = self.device.try_tensor_from_vec(vec![0.0], ())?;
+        begin.put_tape(self.tape).try_backward()?;
+        Ok(())
     }
 }
 
-/// Shape of a matrix.
-pub(crate) fn shape(matrix: &Matrix) -> (usize, usize) {
-    *matrix.shape()
+/// A backward pass under way.
+pub(crate) struct BackwardPass<'g> {
+    gradients: &'g mut Gradients<f32, Cpu>,
+    pub pool: Pool,
+    collected: Rc<RefCell<Collected>>,
 }
 
-/// The values of a matrix, copied: dfdx 0.13 lends them to nobody.
-pub(crate) fn values(matrix: &Matrix) -> Vec<f32> {
-    let (rows, columns) = shape(matrix);
-    let mut copy = vec![0.0; rows * columns];
-    matrix.copy_into(&mut copy);
-    copy
+type Done<T> = std::result::Result<T, CpuError>;
+
+impl BackwardPass<'_> {
+    /// Takes the gradient of a matrix; it is needed only once, by the operation that made the matrix.
+    /// Zeros for a matrix that nothing used.
+    pub fn take(&mut self, slot: &Slot, len: usize) -> Done<Buffer> {
+        let values = std::mem::take(&mut **self.gradients.get_or_alloc_mut(slot)?);
+        Ok(if values.len() == len { self.pool.adopt(values) } else { self.pool.zeros(len) })
+    }
+
+    /// Adds to the gradient of a matrix.
+    pub fn add(&mut self, slot: &Slot, gradient: Buffer) -> Done<()> {
+        let sum = self.gradients.get_or_alloc_mut(slot)?;
+        if sum.len() == gradient.len() {
+            crate::kernels::add(&gradient, sum);
+        } else {
+            **sum = gradient.into_vec();
+        }
+        Ok(())
+    }
+
+    /// The gradient of a matrix, to be written, and whether it holds nothing yet: then every number of
+    /// it must be written over.
+    pub fn target(&mut self, slot: &Slot, len: usize) -> Done<(&mut [f32], bool)> {
+        let sum = self.gradients.get_or_alloc_mut(slot)?;
+        let fresh = sum.len() != len;
+        if fresh {
+            **sum = self.pool.take(len).into_vec();
+        }
+        Ok((sum.as_mut_slice(), fresh))
+    }
+
+    /// Lets `write` write the gradient of a parameter; told whether it holds nothing yet.
+    pub fn parameter(&self, place: GradientPlace, write: impl FnOnce(&mut [f32], bool)) {
+        let dense = &mut self.collected.borrow_mut().dense;
+        let fresh = !std::mem::replace(&mut dense.written[place.index], true);
+        write(&mut dense.values[place.start..place.start + place.len], fresh);
+    }
+
+    /// Adds numbers to the gradient of a parameter.
+    pub fn add_to_parameter(&self, place: GradientPlace, gradient: &[f32]) {
+        self.parameter(place, |to, fresh| {
+            if fresh {
+                to.copy_from_slice(gradient);
+            } else {
+                crate::kernels::add(gradient, to);
+            }
+        });
+    }
+
+    /// Leaves the gradients of embedded events for the tables.
+    pub fn leave_events(&self, gradients: EventGradients) {
+        self.collected.borrow_mut().events.push(gradients);
+    }
 }
 
-/// Takes the gradient of a matrix; it is needed only once, by the operation that made the matrix.
-pub(crate) fn take_gradient(
-    gradients: &mut Gradient,
-    key: &impl GradientKey,
-) -> std::result::Result<Vec<f32>, CpuError> {
-    Ok(std::mem::take(key(gradients)?))
-}
-
-/// The gradient of an operation's input, to be added to.
-pub(crate) fn input_gradient<'g>(
-    gradients: &'g mut Gradient,
-    key: &impl GradientKey,
-) -> std::result::Result<&'g mut [f32], CpuError> {
-    Ok(key(gradients)?.as_mut_slice())
-}
-
-/// The gradient of a parameter, to be added to.
-pub(crate) fn parameter_gradient<'g>(
-    gradients: &'g mut Gradient,
-    slot: &Matrix,
-    len: usize,
-) -> std::result::Result<&'g mut [f32], CpuError> {
-    slot_gradient(gradients, slot, len)
+/// Where a parameter's gradient lies among those of all parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GradientPlace {
+    pub index: usize,
+    pub start: usize,
+    pub len: usize,
 }

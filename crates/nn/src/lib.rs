@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod derived;
 mod error;
+mod exchange;
 mod frame;
 pub mod gradient_check;
 mod graph;
@@ -9,11 +11,15 @@ mod init;
 mod kernels;
 mod layers;
 mod lookup;
+mod memory;
 mod model;
 pub mod model_checks;
 mod ops;
 mod optimizer;
 mod persist;
+mod regularizer;
+mod shards;
+mod step;
 mod weights;
 
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
@@ -28,13 +34,14 @@ pub use layers::{
     Activation, ActivationLayer, ActivationUnit, ActivationUnitConfig, AttentionNormalization,
     Dense, Mlp, Normalization, NormalizationLayer, UnitInputs,
 };
-pub use lookup::{IndexedBatch, TableSource};
+pub use lookup::TableSource;
 pub use model::{
     Architecture, BatchGradients, CtrModel, Network, RowGradients, ScoringMemory, StepReport,
 };
 pub use ops::Pooling;
 pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
 pub use persist::{NamedTensors, StoredTensor};
+pub use regularizer::RowPenalties;
 pub use weights::{EmbeddingTable, Parameter, Statistics, Weights};
 
 /// The tape of a training pass.

@@ -1,10 +1,9 @@
 //! Which rows of which tables a batch needs.
 
-use crate::weights::gradient_slot;
+use crate::weights::EmbeddingTable;
 use crate::{Error, Result, Weights};
 use ctr_core::{Batch, FieldReference};
-use dfdx::prelude::{Cpu, Tensor};
-use std::sync::Arc;
+use std::borrow::Cow;
 
 /// Where a table's ids come from. Each source gives one or more columns of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,128 +20,131 @@ pub enum TableSource {
     },
 }
 
-/// The rows of one table for one batch.
+/// One column of ids of a table, event by event.
 #[derive(Clone, Debug)]
-pub(crate) struct TableLookup {
-    /// Each row needed, once, in the order of first use.
-    pub rows: Vec<u32>,
-    /// One a column of the source.
-    pub columns: Vec<LookupColumn>,
-    /// Key of the gradient of `rows`.
-    pub slot: Tensor<(usize, usize), f32, Cpu>,
-}
-
-/// One column of ids, event by event.
-#[derive(Clone, Debug)]
-pub(crate) struct LookupColumn {
-    /// Positions in [`TableLookup::rows`].
-    pub positions: Arc<Vec<u32>>,
+pub(crate) struct IdColumn<'b> {
+    /// Group of the events.
+    pub group: usize,
+    pub ids: Cow<'b, [u32]>,
     /// Boundaries of bags; empty when every event has exactly one id.
-    pub bags: Arc<Vec<u32>>,
+    pub bags: &'b [u32],
 }
 
-impl LookupColumn {
+impl IdColumn<'_> {
     pub fn events(&self) -> usize {
-        if self.bags.is_empty() { self.positions.len() } else { self.bags.len() - 1 }
+        if self.bags.is_empty() { self.ids.len() } else { self.bags.len() - 1 }
+    }
+
+    /// The ids of an event, and the share of each in their mean.
+    pub fn bag(&self, event: usize) -> (&[u32], f32) {
+        if self.bags.is_empty() {
+            (&self.ids[event..=event], 1.0)
+        } else {
+            let bag = &self.ids[self.bags[event] as usize..self.bags[event + 1] as usize];
+            (bag, 1.0 / bag.len().max(1) as f32)
+        }
     }
 }
 
-/// A batch with its table rows looked up.
+/// All ids of a batch, by table and column.
 #[derive(Clone, Debug)]
-pub struct IndexedBatch {
-    /// Labels, one a row.
-    pub(crate) labels: Arc<Vec<f32>>,
-    /// Event boundaries of each group; empty for groups with one event a row.
-    pub(crate) offsets: Vec<Arc<Vec<u32>>>,
-    /// One a table.
-    pub(crate) tables: Vec<TableLookup>,
+pub(crate) struct IdColumns<'b> {
+    pub tables: Vec<Vec<IdColumn<'b>>>,
 }
 
-impl IndexedBatch {
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// The distinct rows of table `table` that this batch uses.
-    pub fn table_rows(&self, table: usize) -> &[u32] {
-        &self.tables[table].rows
+impl<'b> IdColumns<'b> {
+    /// The columns of all tables, after a check that every id has a row.
+    pub fn new(weights: &Weights, batch: &'b Batch) -> Result<Self> {
+        let tables = weights.tables.iter().map(|table| columns(table, batch)).collect::<Result<_>>();
+        Ok(Self { tables: tables? })
     }
 }
 
-/// Memory for finding distinct ids: for each id the batch that last used it and its position there.
-/// Reused from batch to batch; a step's cost does not depend on its size.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Indexer {
-    seen: Vec<Vec<(u32, u32)>>,
-    generation: u32,
-}
-
-impl Indexer {
-    /// Looks up all tables of `weights` for `batch`.
-    pub fn index(&mut self, weights: &Weights, batch: &Batch) -> Result<IndexedBatch> {
-        if self.generation == u32::MAX {
-            self.seen.clear();
-            self.generation = 0;
-        }
-        self.generation += 1;
-        self.seen.resize_with(weights.tables.len(), Vec::new);
-        let mut tables = Vec::with_capacity(weights.tables.len());
-        for (table, seen) in weights.tables.iter().zip(&mut self.seen) {
-            if seen.len() != table.vocabulary {
-                *seen = vec![(0, 0); table.vocabulary];
-            }
-            let mut distinct = Distinct { seen, generation: self.generation, rows: Vec::new() };
-            let columns = match &table.source {
-                TableSource::Fields(fields) => fields
-                    .iter()
-                    .map(|&field| {
-                        let column = &batch.groups[field.group].fields[field.field];
-                        Ok(LookupColumn {
-                            positions: Arc::new(distinct.positions(&table.name, &column.ids)?),
-                            bags: Arc::new(column.offsets.clone()),
-                        })
-                    })
-                    .collect::<Result<Vec<_>>>()?,
-                TableSource::Crosses { behavior, candidate } => {
-                    let ids = crosses(batch, *behavior, *candidate, table.vocabulary)?;
-                    vec![LookupColumn {
-                        positions: Arc::new(distinct.positions(&table.name, &ids)?),
-                        bags: Arc::default(),
-                    }]
-                }
-            };
-            tables.push(TableLookup { rows: distinct.rows, columns, slot: gradient_slot()? });
-        }
-        Ok(IndexedBatch {
-            labels: Arc::new(batch.labels.clone()),
-            offsets: batch.groups.iter().map(|group| Arc::new(group.offsets.clone())).collect(),
-            tables,
-        })
-    }
-}
-
-struct Distinct<'s> {
-    seen: &'s mut [(u32, u32)],
-    generation: u32,
-    rows: Vec<u32>,
-}
-
-impl Distinct<'_> {
-    fn positions(&mut self, table: &str, ids: &[u32]) -> Result<Vec<u32>> {
-        let size = self.seen.len();
-        ids.iter()
-            .map(|&id| {
-                let entry = self.seen.get_mut(id as usize).ok_or_else(|| {
-                    Error::Batch(format!("id {id} is outside table {table} of {size} rows"))
+fn columns<'b>(table: &EmbeddingTable, batch: &'b Batch) -> Result<Vec<IdColumn<'b>>> {
+    let columns = match &table.source {
+        TableSource::Fields(fields) => fields
+            .iter()
+            .map(|&FieldReference { group, field }| {
+                let column = batch.groups.get(group).and_then(|events| events.fields.get(field));
+                let column = column.ok_or_else(|| {
+                    Error::Batch(format!("field {field} of group {group} is missing"))
                 })?;
-                if entry.0 != self.generation {
-                    *entry = (self.generation, self.rows.len() as u32);
-                    self.rows.push(id);
-                }
-                Ok(entry.1)
+                let ids = Cow::Borrowed(column.ids.as_slice());
+                Ok(IdColumn { group, ids, bags: &column.offsets })
             })
-            .collect()
+            .collect::<Result<Vec<_>>>()?,
+        TableSource::Crosses { behavior, candidate } => {
+            let ids = Cow::Owned(crosses(batch, *behavior, *candidate, table.vocabulary)?);
+            vec![IdColumn { group: behavior.group, ids, bags: &[] }]
+        }
+    };
+    for column in &columns {
+        let largest = column.ids.iter().copied().fold(0, u32::max);
+        if largest as usize >= table.vocabulary && !column.ids.is_empty() {
+            return Err(Error::Batch(format!(
+                "id {largest} is outside table {} of {} rows",
+                table.name, table.vocabulary
+            )));
+        }
+        let events = &batch.groups[column.group];
+        let count = events.offsets.last().map_or(batch.rows(), |&end| end as usize);
+        if column.events() != count {
+            return Err(Error::Shape {
+                op: "embed",
+                left: (count, 1),
+                right: (column.events(), 1),
+            });
+        }
+    }
+    Ok(columns)
+}
+
+/// Where a table's rows are used in a batch: each row once, in rising order, with its uses in the order
+/// of columns and events.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowUses {
+    /// Rows of the table.
+    pub rows: Vec<u32>,
+    /// Where each row's uses begin in `uses`, and their end.
+    pub starts: Vec<u32>,
+    /// Column and event of each use.
+    pub uses: Vec<(u32, u32)>,
+    /// (row, position of the use), to be sorted.
+    keys: Vec<u64>,
+    unsorted: Vec<(u32, u32)>,
+}
+
+impl RowUses {
+    /// Collects the uses of one table's rows. The cost follows the batch, not the table.
+    pub fn collect(&mut self, columns: &[IdColumn<'_>]) {
+        self.keys.clear();
+        self.unsorted.clear();
+        for (column_index, column) in columns.iter().enumerate() {
+            for event in 0..column.events() {
+                for &id in column.bag(event).0 {
+                    self.keys.push(u64::from(id) << 32 | self.unsorted.len() as u64);
+                    self.unsorted.push((column_index as u32, event as u32));
+                }
+            }
+        }
+        self.keys.sort_unstable();
+        self.rows.clear();
+        self.starts.clear();
+        self.uses.clear();
+        for &key in &self.keys {
+            let id = (key >> 32) as u32;
+            if self.rows.last() != Some(&id) {
+                self.rows.push(id);
+                self.starts.push(self.uses.len() as u32);
+            }
+            self.uses.push(self.unsorted[key as u32 as usize]);
+        }
+        self.starts.push(self.uses.len() as u32);
+    }
+
+    /// The uses of the `index`-th row.
+    pub fn of(&self, index: usize) -> &[(u32, u32)] {
+        &self.uses[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 }
 
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_needed_once_and_positions_lead_back_to_the_ids() {
+    fn each_row_has_its_uses_in_order() {
         let mut weights = Weights::default();
         let fields =
             vec![FieldReference { group: 0, field: 0 }, FieldReference { group: 1, field: 0 }];
@@ -210,17 +212,23 @@ mod tests {
             Init::GlorotUniform,
             TableSource::Fields(fields),
         );
-        let mut indexer = Indexer::default();
+        let batch = batch();
+        let ids = IdColumns::new(&weights, &batch).unwrap();
+        let mut uses = RowUses::default();
         for _ in 0..2 {
-            let indexed = indexer.index(&weights, &batch()).unwrap();
-            assert_eq!(indexed.tables[0].rows, [4, 2, 3]);
-            assert_eq!(*indexed.tables[0].columns[0].positions, [0, 1, 0]);
-            assert_eq!(*indexed.tables[0].columns[1].positions, [1, 2]);
+            uses.collect(&ids.tables[0]);
+            assert_eq!(uses.rows, [2, 3, 4]);
+            assert_eq!(uses.of(0), [(0, 1), (1, 0)]);
+            assert_eq!(uses.of(1), [(1, 1)]);
+            assert_eq!(uses.of(2), [(0, 0), (0, 2)]);
         }
-        let mut outside = batch();
+        let mut outside = batch.clone();
         outside.groups[1].fields[0].ids[0] = 5;
-        let message = indexer.index(&weights, &outside).unwrap_err().to_string();
+        let message = IdColumns::new(&weights, &outside).unwrap_err().to_string();
         assert!(message.contains("id 5"), "{message}");
+        let mut shorter = batch;
+        shorter.groups[1].fields[0].ids.pop();
+        assert!(IdColumns::new(&weights, &shorter).is_err());
     }
 
     #[test]

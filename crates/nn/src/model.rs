@@ -1,12 +1,13 @@
 //! A model with its weights.
 
-use crate::graph::Gradient;
-use crate::lookup::Indexer;
-use crate::weights::BatchStatistics;
-use crate::{
-    Error, Graph, Matrix, Optimizer, Result, Scoring, StatisticsId, Tape, Training, Weights,
-};
+use crate::lookup::IdColumns;
+use crate::memory::Pool;
+use crate::regularizer::RowPenalties;
+use crate::shards::Shard;
+use crate::step::{StepMemory, Task, run_all};
+use crate::{Error, Graph, Matrix, Optimizer, Result, Scoring, Tape, Training, Weights};
 use ctr_core::Batch;
+use dfdx::prelude::Cpu;
 
 /// What distinguishes one model from another: the way from a batch to logits.
 pub trait Architecture: Send + Sync + 'static {
@@ -48,7 +49,7 @@ const STATISTICS_MOMENTUM: f32 = 0.99;
 /// Gradients of one table's rows.
 #[derive(Clone, Debug)]
 pub struct RowGradients {
-    /// The rows of the batch, each once.
+    /// The rows of the batch, each once, in rising order.
     pub rows: Vec<u32>,
     /// One gradient a row, row by row.
     pub values: Vec<f32>,
@@ -63,7 +64,6 @@ pub struct BatchGradients {
     pub parameters: Vec<Vec<f32>>,
     /// One a table.
     pub tables: Vec<RowGradients>,
-    moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
 }
 
 /// What a step did.
@@ -76,9 +76,10 @@ pub struct StepReport {
 }
 
 /// Memory reused from one scoring call to the next.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct ScoringMemory {
-    indexer: Indexer,
+    free: Vec<Vec<f32>>,
+    device: Cpu,
 }
 
 /// A model, its weights, and the memory that steps reuse.
@@ -86,80 +87,93 @@ pub struct Network {
     model: Box<dyn CtrModel>,
     /// The weights.
     pub weights: Weights,
-    indexer: Indexer,
+    /// Penalties on table rows; none at first.
+    pub penalties: RowPenalties,
+    memory: StepMemory,
 }
 
 impl Network {
     /// A model with the weights that were built for it.
     pub fn new(model: impl CtrModel + 'static, weights: Weights) -> Self {
-        Self { model: Box::new(model), weights, indexer: Indexer::default() }
+        Self {
+            model: Box::new(model),
+            weights,
+            penalties: RowPenalties::default(),
+            memory: StepMemory::default(),
+        }
     }
 
-    /// Loss and gradients of a batch; nothing changes.
+    /// Loss and gradients of a batch; nothing changes. Table rows' gradients include their penalties.
     ///
     /// # Errors
     /// When the batch is empty or does not fit the model.
     pub fn gradients(&mut self, batch: &Batch) -> Result<BatchGradients> {
-        let indexed = self.indexer.index(&self.weights, batch)?;
-        let mut graph = Graph::<Training>::new(&self.weights, &indexed);
-        let logits = self.model.training_logits(&mut graph)?;
-        let (tensor, loss) = graph.log_loss(&logits)?;
-        let moved_statistics = std::mem::take(&mut graph.moved_statistics);
-        let mut gradients = graph.backward(tensor)?;
-        let parameters = self
-            .weights
+        let Self { model, weights, penalties, memory } = self;
+        let loss = memory.pass(&**model, weights, penalties, batch)?.loss;
+        let parameters = weights
             .parameters
             .iter()
-            .map(|parameter| take(&mut gradients, &parameter.slot(), parameter.values().len()))
-            .collect::<Result<_>>()?;
-        let tables = indexed
-            .tables
-            .into_iter()
-            .zip(&self.weights.tables)
-            .map(|(lookup, table)| {
-                let len = lookup.rows.len() * table.dim;
-                Ok(RowGradients {
-                    values: take(&mut gradients, &lookup.slot, len)?,
-                    rows: lookup.rows,
-                })
+            .map(|parameter| {
+                let place = parameter.place();
+                memory.dense()[place.start..place.start + place.len].to_vec()
             })
-            .collect::<Result<_>>()?;
-        Ok(BatchGradients { loss, parameters, tables, moved_statistics })
+            .collect();
+        let tables = memory
+            .tables()
+            .iter()
+            .map(|table| RowGradients {
+                rows: table.uses.rows.clone(),
+                values: table.values.clone(),
+            })
+            .collect();
+        Ok(BatchGradients { loss, parameters, tables })
     }
 
-    /// One step: forward, backward, update of dense parameters and of the rows of this batch.
+    /// One step: forward, backward, update of dense parameters and of the rows of this batch. Runs on
+    /// rayon's current threads; the bits do not depend on their number.
     ///
     /// # Errors
     /// When the batch does not fit, or [`Error::Diverged`] when the loss is not finite; the weights are
     /// then those before the step.
     pub fn train_step(&mut self, batch: &Batch, optimizer: &mut Optimizer) -> Result<StepReport> {
-        let mut gradients = self.gradients(batch)?;
-        if !gradients.loss.is_finite() {
-            return Err(Error::Diverged { step: optimizer.steps() + 1, loss: gradients.loss });
+        let Self { model, weights, penalties, memory } = self;
+        let refresh = weights.parameters.iter_mut().filter(|parameter| parameter.is_outdated());
+        run_all(refresh.map(|p| Box::new(|| p.refresh()) as Task<'_, ()>).collect());
+        let passed = memory.pass(&**model, weights, penalties, batch)?;
+        if !passed.loss.is_finite() {
+            return Err(Error::Diverged { step: optimizer.steps() + 1, loss: passed.loss });
         }
-        let loss = gradients.loss;
-        let moved_statistics = std::mem::take(&mut gradients.moved_statistics);
-        let gradient_norm = optimizer.apply(&mut self.weights, &gradients)?;
-        for (id, seen) in &moved_statistics {
-            self.weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
+        let gradient_norm = optimizer.apply(weights, memory, passed.squares)?;
+        for (id, seen) in &passed.moved_statistics {
+            weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }
-        Ok(StepReport { loss, gradient_norm })
+        Ok(StepReport { loss: passed.loss, gradient_norm })
     }
 
-    /// Logits of a batch, one a row. Labels are not looked at.
+    /// Logits of a batch, one a row, on this thread. Labels are not looked at.
     ///
     /// # Errors
     /// When the batch does not fit the model.
     pub fn score(&self, batch: &Batch, memory: &mut ScoringMemory) -> Result<Vec<f32>> {
-        let indexed = memory.indexer.index(&self.weights, batch)?;
-        let mut graph = Graph::<Scoring>::new(&self.weights, &indexed);
-        let logits = self.model.scoring_logits(&mut graph)?;
-        Ok(crate::graph::values(&logits))
+        let ids = IdColumns::new(&self.weights, batch)?;
+        let pool = Pool::with(std::mem::take(&mut memory.free));
+        let mut scores = Vec::with_capacity(batch.rows());
+        for start in (0..batch.rows()).step_by(SCORING_ROWS) {
+            let shard = Shard::new(batch, start..(start + SCORING_ROWS).min(batch.rows()));
+            let device = memory.device.clone();
+            let mut graph =
+                Graph::<Scoring>::new(&self.weights, &ids, &shard, pool.clone(), device);
+            let logits = self.model.scoring_logits(&mut graph)?;
+            if logits.shape() != (shard.rows.len(), 1) {
+                let right = (shard.rows.len(), 1);
+                return Err(Error::Shape { op: "score", left: logits.shape(), right });
+            }
+            scores.extend_from_slice(logits.values());
+        }
+        memory.free = pool.drain();
+        Ok(scores)
     }
 }
 
-fn take(gradients: &mut Gradient, slot: &Matrix, len: usize) -> Result<Vec<f32>> {
-    let gradient = gradients.get_or_alloc_mut(slot)?;
-    gradient.resize(len, 0.0);
-    Ok(std::mem::take(&mut **gradient))
-}
+/// Rows scored at a time, so that their matrices stay in the second-level cache.
+const SCORING_ROWS: usize = 64;

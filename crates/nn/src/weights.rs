@@ -1,13 +1,14 @@
 //! All that a model learns, by name: dense parameters, running statistics, embedding tables.
 
-use crate::{Result, TableSource};
-use dfdx::prelude::{Cpu, Gradients, Tensor, TensorFromVec};
-use std::sync::Arc;
+use crate::TableSource;
+use crate::derived::{Derived, Rule};
+use crate::graph::GradientPlace;
+use std::sync::{Arc, OnceLock};
 
 /// A dense parameter.
 ///
 /// The values are ours rather than a dfdx tensor's, because dfdx 0.13 gives no access to a tensor's data
-/// without a copy; `slot`, a tensor without elements, is the key under which dfdx keeps its gradient.
+/// without a copy.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     /// Path, such as `tower/0/weight`.
@@ -16,31 +17,25 @@ pub struct Parameter {
     pub rows: usize,
     /// Columns: the output width of a dense layer.
     pub columns: usize,
-    pub(crate) values: Arc<Vec<f32>>,
-    slot: Tensor<(usize, usize), f32, Cpu>,
-}
-
-/// An empty tensor: nothing but the key of a gradient.
-pub(crate) fn gradient_slot() -> Result<Tensor<(usize, usize), f32, Cpu>> {
-    Ok(Cpu::default().try_tensor_from_vec(Vec::new(), (0, 0))?)
-}
-
-/// The gradient kept under `slot`, as `len` numbers, zero at first.
-pub(crate) fn slot_gradient<'g>(
-    gradients: &'g mut Gradients<f32, Cpu>,
-    slot: &Tensor<(usize, usize), f32, Cpu>,
-    len: usize,
-) -> std::result::Result<&'g mut [f32], dfdx::tensor::CpuError> {
-    let gradient = gradients.get_or_alloc_mut(slot)?;
-    if gradient.len() != len {
-        gradient.resize(len, 0.0);
-    }
-    Ok(gradient.as_mut_slice())
+    values: Arc<Vec<f32>>,
+    place: GradientPlace,
+    rule: Rule,
+    derived: OnceLock<Arc<Derived>>,
+    /// Memory of an outdated `derived`.
+    spare: Option<Arc<Derived>>,
 }
 
 impl Parameter {
-    pub(crate) fn new(name: String, rows: usize, columns: usize, values: Vec<f32>) -> Result<Self> {
-        Ok(Self { name, rows, columns, values: Arc::new(values), slot: gradient_slot()? })
+    pub(crate) fn new(
+        name: String,
+        (rows, columns): (usize, usize),
+        values: Vec<f32>,
+        rule: Rule,
+        place: GradientPlace,
+    ) -> Self {
+        let values = Arc::new(values);
+        let derived = OnceLock::new();
+        Self { name, rows, columns, values, place, rule, derived, spare: None }
     }
 
     /// The values, row by row.
@@ -48,14 +43,41 @@ impl Parameter {
         &self.values
     }
 
+    /// The values, to be kept by a backward pass.
+    pub(crate) fn shared(&self) -> Arc<Vec<f32>> {
+        self.values.clone()
+    }
+
     /// The values, to be changed between passes.
     pub fn values_mut(&mut self) -> &mut [f32] {
+        if let Some(outdated) = self.derived.take() {
+            self.spare = Some(outdated);
+        }
         Arc::make_mut(&mut self.values).as_mut_slice()
     }
 
-    /// Key of the gradient.
-    pub(crate) fn slot(&self) -> Tensor<(usize, usize), f32, Cpu> {
-        self.slot.clone()
+    /// The values in the forms that products need.
+    pub(crate) fn derived(&self) -> Arc<Derived> {
+        let derive = || Arc::new(self.rule.derive(self, Derived::default()));
+        self.derived.get_or_init(derive).clone()
+    }
+
+    /// Whether there are forms to be computed again.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.rule != Rule::Plain && self.derived.get().is_none()
+    }
+
+    /// Computes [`Parameter::derived`] ahead of its use, in the memory of the last time.
+    pub(crate) fn refresh(&mut self) {
+        if self.derived.get().is_none() {
+            let spare = self.spare.take().and_then(Arc::into_inner).unwrap_or_default();
+            // Nobody else can have set it meanwhile.
+            let _ = self.derived.set(Arc::new(self.rule.derive(self, spare)));
+        }
+    }
+
+    pub(crate) fn place(&self) -> GradientPlace {
+        self.place
     }
 }
 
@@ -136,12 +158,6 @@ impl EmbeddingTable {
         let start = id as usize * self.dim;
         &self.values[start..start + self.dim]
     }
-
-    /// One row, to be changed.
-    pub(crate) fn row_mut(&mut self, id: u32) -> &mut [f32] {
-        let start = id as usize * self.dim;
-        &mut self.values[start..start + self.dim]
-    }
 }
 
 /// A model's weights. Layers hold only indexes into it, so that saving, loading and updating are loops.
@@ -158,7 +174,7 @@ pub struct Weights {
 impl Weights {
     /// Numbers trained outside the tables.
     pub fn num_params_dense(&self) -> u64 {
-        self.parameters.iter().map(|parameter| parameter.values.len() as u64).sum()
+        self.parameters.iter().map(|parameter| parameter.values().len() as u64).sum()
     }
 
     /// Numbers trained in the tables.

@@ -5,6 +5,16 @@
 
 use pulp::Arch;
 
+/// Compiles a loop for each instruction set and runs the best.
+macro_rules! vectorized {
+    ($body:expr) => {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || $body,
+        )
+    };
+}
+
 /// Lanes of a sum. Fixed, whatever the width of the machine's registers.
 const LANES: usize = 16;
 
@@ -40,14 +50,9 @@ pub fn sigmoid(x: f32) -> f32 {
 
 /// Replaces each value by its logistic function.
 pub(crate) fn sigmoid_in_place(values: &mut [f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for value in values.iter_mut() {
-                *value = logistic(*value);
-            }
-        },
-    );
+    vectorized!(for value in values.iter_mut() {
+        *value = logistic(*value);
+    });
 }
 
 /// Dice's gate: `out = s·p + α·s·(1 − p)` with `p = sigmoid(z)`, row by row; `alpha` has one value a
@@ -95,26 +100,168 @@ pub(crate) fn gate_backward(
     );
 }
 
+/// PReLU (equation 8): `to = from` where positive, else `alpha ⊙ from`, row by row.
+pub(crate) fn prelu_forward(from: &[f32], alpha: &[f32], to: &mut [f32]) {
+    let width = alpha.len().max(1);
+    vectorized!(for (to, from) in to.chunks_exact_mut(width).zip(from.chunks_exact(width)) {
+        for ((to, &from), &alpha) in to.iter_mut().zip(from).zip(alpha) {
+            *to = from * if from > 0.0 { 1.0 } else { alpha };
+        }
+    });
+}
+
+/// Backward pass of [`prelu_forward`]: turns the gradient of `to` into that of `from` and adds to that
+/// of `alpha`.
+pub(crate) fn prelu_backward(
+    from: &[f32],
+    alpha: &[f32],
+    gradient: &mut [f32],
+    alpha_gradient: &mut [f32],
+) {
+    let width = alpha.len().max(1);
+    vectorized!(for (gradient, from) in
+        gradient.chunks_exact_mut(width).zip(from.chunks_exact(width))
+    {
+        for (((gradient, &from), &alpha), alpha_gradient) in
+            gradient.iter_mut().zip(from).zip(alpha).zip(alpha_gradient.iter_mut())
+        {
+            let positive = from > 0.0;
+            *alpha_gradient += if positive { 0.0 } else { *gradient * from };
+            *gradient *= if positive { 1.0 } else { alpha };
+        }
+    });
+}
+
+/// `to += from`.
+pub(crate) fn add(from: &[f32], to: &mut [f32]) {
+    vectorized!(for (to, &from) in to.iter_mut().zip(from) {
+        *to += from;
+    });
+}
+
 /// `to += factor · from`.
-#[inline]
 pub(crate) fn axpy(factor: f32, from: &[f32], to: &mut [f32]) {
-    for (to, &from) in to.iter_mut().zip(from) {
+    vectorized!(for (to, &from) in to.iter_mut().zip(from) {
         *to += factor * from;
+    });
+}
+
+/// `to = factor · from`.
+pub(crate) fn scale_into(factor: f32, from: &[f32], to: &mut [f32]) {
+    vectorized!(for (to, &from) in to.iter_mut().zip(from) {
+        *to = factor * from;
+    });
+}
+
+/// `to = left + right`.
+pub(crate) fn sum_into(left: &[f32], right: &[f32], to: &mut [f32]) {
+    vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+        *to = left + right;
+    });
+}
+
+/// `to = left − right`.
+pub(crate) fn subtract_into(left: &[f32], right: &[f32], to: &mut [f32]) {
+    vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+        *to = left - right;
+    });
+}
+
+/// `to = left ⊙ right`.
+pub(crate) fn multiply_into(left: &[f32], right: &[f32], to: &mut [f32]) {
+    vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+        *to = left * right;
+    });
+}
+
+/// `to += left ⊙ right`.
+pub(crate) fn multiply_add(left: &[f32], right: &[f32], to: &mut [f32]) {
+    vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+        *to += left * right;
+    });
+}
+
+/// `gradient ← gradient · y · (1 − y)`: back through `y = sigmoid(x)`.
+pub(crate) fn sigmoid_backward(y: &[f32], gradient: &mut [f32]) {
+    vectorized!(for (gradient, &y) in gradient.iter_mut().zip(y) {
+        *gradient *= y * (1.0 - y);
+    });
+}
+
+/// Adds all rows of `from` to `to`, which is one row.
+pub(crate) fn sum_rows(from: &[f32], to: &mut [f32]) {
+    let width = to.len().max(1);
+    vectorized!(for row in from.chunks_exact(width) {
+        for (to, &from) in to.iter_mut().zip(row) {
+            *to += from;
+        }
+    });
+}
+
+/// Copies one row into all rows of `to`.
+pub(crate) fn repeat_row(row: &[f32], to: &mut [f32]) {
+    for to in to.chunks_exact_mut(row.len().max(1)) {
+        to.copy_from_slice(row);
     }
 }
 
+/// `to = factor · scale ⊙ from + bias`, row by row; no bias is an empty slice.
+pub(crate) fn scale_rows(factor: f32, scale: &[f32], bias: &[f32], from: &[f32], to: &mut [f32]) {
+    let width = scale.len().max(1);
+    vectorized!(for (to, from) in to.chunks_exact_mut(width).zip(from.chunks_exact(width)) {
+        if bias.is_empty() {
+            for ((to, &from), &scale) in to.iter_mut().zip(from).zip(scale) {
+                *to = from * (factor * scale);
+            }
+        } else {
+            for (((to, &from), &scale), &bias) in to.iter_mut().zip(from).zip(scale).zip(bias) {
+                *to = from * (factor * scale) + bias;
+            }
+        }
+    });
+}
+
+/// `to += factor · left ⊙ right`, summed over rows; `to` is one row.
+pub(crate) fn sum_products(factor: f32, left: &[f32], right: &[f32], to: &mut [f32]) {
+    let width = to.len().max(1);
+    vectorized!(for (left, right) in left.chunks_exact(width).zip(right.chunks_exact(width)) {
+        for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+            *to += factor * left * right;
+        }
+    });
+}
+
+/// e^x of each value.
+pub(crate) fn exp_in_place(values: &mut [f32]) {
+    vectorized!(for value in values.iter_mut() {
+        *value = exp(*value);
+    });
+}
+
+/// Sum of squares in f64, over fixed lanes.
+pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
+    let mut lanes = [0.0f64; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let tail: f64 = chunks.remainder().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    vectorized!(for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(x) * f64::from(x);
+        }
+    });
+    lanes.iter().sum::<f64>() + tail
+}
+
 /// Sum of products over fixed lanes.
-#[inline]
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let (left_chunks, right_chunks) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
     let tail: f32 =
         left_chunks.remainder().iter().zip(right_chunks.remainder()).map(|(a, b)| a * b).sum();
-    for (left, right) in left_chunks.zip(right_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += left[lane] * right[lane];
+    vectorized!(for (left, right) in left_chunks.zip(right_chunks) {
+        for ((lane, &left), &right) in lanes.iter_mut().zip(left).zip(right) {
+            *lane += left * right;
         }
-    }
+    });
     // A tree rather than a chain: shorter, and more exact.
     let mut width = LANES / 2;
     while width > 0 {

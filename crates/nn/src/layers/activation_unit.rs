@@ -1,13 +1,12 @@
 //! DIN's local activation unit (paper, section 4.3 and figure 2).
 
 use super::{Activation, ActivationLayer, Mlp};
-use crate::graph::{
-    Graph, Matrix, Tape, gradient_key, input_gradient, parameter_gradient, shape, take_gradient,
-    values,
+use crate::derived::Rule;
+use crate::kernels::{
+    View, Write, add, multiply, multiply_add, multiply_into, repeat_row, subtract_into, sum_rows,
 };
-use crate::kernels::{View, ViewMut, axpy, multiply};
 use crate::ops::check_offsets;
-use crate::{Error, Init, ParameterId, Result, WeightsBuilder};
+use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -160,42 +159,17 @@ impl FirstLayer {
         dim: usize,
         units: usize,
     ) -> Result<Self> {
-        let blocks = if inputs == UnitInputs::WithDifference { 4 } else { 3 };
+        let difference = inputs == UnitInputs::WithDifference;
+        let shape = (if difference { 4 * dim } else { 3 * dim }, units);
+        let rule = Rule::ActivationUnit { difference };
         Ok(Self {
             // One matrix, as in the code, so that Glorot's limit is that of the whole layer.
-            weight: builder.parameter("weight", blocks * dim, units, Init::GlorotUniform)?,
+            weight: builder.matrix("weight", shape, Init::GlorotUniform, rule)?,
             bias: builder.parameter("bias", 1, units, Init::Constant(0.0))?,
             inputs,
             dim,
             units,
         })
-    }
-
-    /// The two matrices of the split form: for q (dim × units), and for [k, q ⊙ k] (2·dim × units).
-    fn split(&self, weight: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let block = self.dim * self.units;
-        let mut query = weight[..block].to_vec();
-        let mut behavior = weight[block..2 * block].to_vec();
-        if self.inputs == UnitInputs::WithDifference {
-            let difference = &weight[2 * block..3 * block];
-            axpy(1.0, difference, &mut query);
-            axpy(-1.0, difference, &mut behavior);
-        }
-        behavior.extend_from_slice(&weight[weight.len() - block..]);
-        (query, behavior)
-    }
-
-    /// Adds the gradients of the split matrices to that of the whole one.
-    fn join(&self, query: &[f32], behavior: &[f32], weight: &mut [f32]) {
-        let block = self.dim * self.units;
-        axpy(1.0, query, &mut weight[..block]);
-        axpy(1.0, &behavior[..block], &mut weight[block..2 * block]);
-        if self.inputs == UnitInputs::WithDifference {
-            axpy(1.0, query, &mut weight[2 * block..3 * block]);
-            axpy(-1.0, &behavior[..block], &mut weight[2 * block..3 * block]);
-        }
-        let last = weight.len() - block;
-        axpy(1.0, &behavior[block..], &mut weight[last..]);
     }
 
     fn forward<T: Tape>(
@@ -206,128 +180,185 @@ impl FirstLayer {
         offsets: &Arc<Vec<u32>>,
     ) -> Result<Matrix> {
         let (dim, units) = (self.dim, self.units);
-        let events = shape(behaviors).0;
-        let rows = check_offsets("activation_unit", offsets, shape(behaviors))?;
-        if shape(candidates) != (rows, dim) || shape(behaviors) != (events, dim) {
+        let events = behaviors.shape().0;
+        let rows = check_offsets("activation_unit", offsets, behaviors.shape())?;
+        if candidates.shape() != (rows, dim) || behaviors.shape() != (events, dim) {
             return Err(Error::Shape {
                 op: "activation_unit",
-                left: shape(candidates),
-                right: shape(behaviors),
+                left: candidates.shape(),
+                right: behaviors.shape(),
             });
         }
         let (weight, bias) = (graph.parameter(self.weight), graph.parameter(self.bias));
-        let (query_weight, behavior_weight) = self.split(&weight.values);
-        let q = values(candidates);
-        let k = values(behaviors);
+        let derived = weight.derived();
+        let product_weight = &weight.values()[weight.values().len() - dim * units..];
+        let (q, k) = (candidates.values(), behaviors.values());
 
-        let mut query_part = Vec::with_capacity(rows * units);
-        for _ in 0..rows {
-            query_part.extend_from_slice(&bias.values);
-        }
-        multiply(
-            View::new(&q, rows, dim),
-            View::new(&query_weight, dim, units),
-            ViewMut::new(&mut query_part, rows, units),
-            true,
-        );
-        // [k, q ⊙ k] side by side, and the row's part as the beginning value of each of its events.
-        let mut pairs = vec![0.0f32; events * 2 * dim];
-        let mut out = Vec::with_capacity(events * units);
-        for row in 0..rows {
-            let q = &q[row * dim..(row + 1) * dim];
-            for event in offsets[row] as usize..offsets[row + 1] as usize {
-                let k = &k[event * dim..(event + 1) * dim];
-                let (left, right) = pairs[event * 2 * dim..(event + 1) * 2 * dim].split_at_mut(dim);
-                left.copy_from_slice(k);
-                for ((product, q), k) in right.iter_mut().zip(q).zip(k) {
-                    *product = q * k;
-                }
-                out.extend_from_slice(&query_part[row * units..(row + 1) * units]);
+        let mut query_part = graph.pool.take(rows * units);
+        repeat_row(bias.values(), &mut query_part);
+        multiply(View::new(q, rows, dim), &derived.query, &mut query_part, Write::Add);
+        let mut out = graph.pool.take(events * units);
+        let mut product = graph.pool.take(TILE.min(events) * dim);
+        for tile in tiles(offsets) {
+            let out = &mut out[tile.start * units..tile.end * units];
+            let k = &k[tile.start * dim..tile.end * dim];
+            let product = &mut product[..k.len()];
+            for (row, part) in tile.rows(offsets) {
+                // The row's part is where the sums of its events begin.
+                let query_part = &query_part[row * units..(row + 1) * units];
+                repeat_row(query_part, &mut out[part.start * units..part.end * units]);
+                multiply_rows(&q[row * dim..(row + 1) * dim], k, product, part);
             }
+            let count = tile.end - tile.start;
+            multiply(View::new(k, count, dim), &derived.key, out, Write::Add);
+            multiply(View::new(product, count, dim), product_weight, out, Write::Add);
         }
-        multiply(
-            View::new(&pairs, events, 2 * dim),
-            View::new(&behavior_weight, 2 * dim, units),
-            ViewMut::new(&mut out, events, units),
-            true,
-        );
-        let out = graph.matrix(out, events, units)?;
+        drop((query_part, product));
+        let out = graph.matrix_of("activation_unit", out, events, units)?;
         if T::OWNS_TAPE {
             let layer = *self;
-            let (key, candidates, behaviors) =
-                (gradient_key(&out), gradient_key(candidates), gradient_key(behaviors));
-            let (weight_slot, bias_slot) = (weight.slot(), bias.slot());
-            let weight_len = weight.values.len();
-            let offsets = offsets.clone();
-            graph.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
+            let (q, k, offsets) = (candidates.shared(), behaviors.shared(), offsets.clone());
+            let (from, to_q, to_k) = (out.slot(), candidates.slot(), behaviors.slot());
+            let (weight_place, bias_place) = (weight.place(), bias.place());
+            graph.record(move |pass| {
+                let gradient = pass.take(&from, events * units)?;
                 // Per row: the sum over its events, which is the gradient of the query's part.
-                let mut row_gradient = vec![0.0f32; rows * units];
+                let mut row_gradient = pass.pool.zeros(rows * units);
                 for (row, to) in row_gradient.chunks_exact_mut(units).enumerate() {
-                    for event in offsets[row] as usize..offsets[row + 1] as usize {
-                        axpy(1.0, &gradient[event * units..(event + 1) * units], to);
+                    let events = offsets[row] as usize * units..offsets[row + 1] as usize * units;
+                    sum_rows(&gradient[events], to);
+                }
+                pass.parameter(bias_place, |bias, fresh| {
+                    if fresh {
+                        bias.fill(0.0);
                     }
-                }
-                let to = parameter_gradient(gradients, &bias_slot, units)?;
-                for row in row_gradient.chunks_exact(units) {
-                    axpy(1.0, row, to);
-                }
-                let mut query_gradient = vec![0.0f32; dim * units];
-                multiply(
-                    View::new(&q, rows, dim).transposed(),
-                    View::new(&row_gradient, rows, units),
-                    ViewMut::new(&mut query_gradient, dim, units),
-                    false,
-                );
-                let mut behavior_gradient = vec![0.0f32; 2 * dim * units];
-                multiply(
-                    View::new(&pairs, events, 2 * dim).transposed(),
-                    View::new(&gradient, events, units),
-                    ViewMut::new(&mut behavior_gradient, 2 * dim, units),
-                    false,
-                );
-                let to = parameter_gradient(gradients, &weight_slot, weight_len)?;
-                layer.join(&query_gradient, &behavior_gradient, to);
-
-                let mut pair_gradient = vec![0.0f32; events * 2 * dim];
-                multiply(
-                    View::new(&gradient, events, units),
-                    View::new(&behavior_weight, 2 * dim, units).transposed(),
-                    ViewMut::new(&mut pair_gradient, events, 2 * dim),
-                    false,
-                );
-                let to = input_gradient(gradients, &behaviors)?;
-                for row in 0..rows {
-                    let q = &q[row * dim..(row + 1) * dim];
-                    for event in offsets[row] as usize..offsets[row + 1] as usize {
-                        let (left, right) =
-                            pair_gradient[event * 2 * dim..(event + 1) * 2 * dim].split_at(dim);
-                        let to = &mut to[event * dim..(event + 1) * dim];
-                        for (((to, left), right), q) in to.iter_mut().zip(left).zip(right).zip(q) {
-                            *to += left + right * q;
+                    sum_rows(&row_gradient, bias);
+                });
+                let mut product = pass.pool.take(TILE.min(events) * dim);
+                pass.parameter(weight_place, |weight, fresh| {
+                    layer.weight_gradient(
+                        (&q, &k, &offsets),
+                        (&row_gradient, &gradient),
+                        &mut product,
+                        weight,
+                        fresh,
+                    );
+                });
+                let (to, fresh) = pass.target(&to_q, rows * dim)?;
+                let row_view = View::new(&row_gradient, rows, units);
+                multiply(row_view, &derived.query_transposed, to, Write::over_if(fresh));
+                // The gradient of q ⊙ k goes to both; that of k first, so that it is read while near.
+                let mut q_gradient = pass.pool.zeros(rows * dim);
+                let (to, fresh) = pass.target(&to_k, events * dim)?;
+                for tile in tiles(&offsets) {
+                    let range = tile.start * dim..tile.end * dim;
+                    let (k, to) = (&k[range.clone()], &mut to[range]);
+                    let product = &mut product[..k.len()];
+                    let count = tile.end - tile.start;
+                    let gradient = &gradient[tile.start * units..tile.end * units];
+                    let gradient = View::new(gradient, count, units);
+                    multiply(gradient, &derived.product_transposed, product, Write::Over);
+                    multiply(gradient, &derived.key_transposed, to, Write::over_if(fresh));
+                    for (row, part) in tile.rows(&offsets) {
+                        let q = &q[row * dim..(row + 1) * dim];
+                        let q_gradient = &mut q_gradient[row * dim..(row + 1) * dim];
+                        for event in part {
+                            let event = event * dim..(event + 1) * dim;
+                            multiply_add(&product[event.clone()], q, &mut to[event.clone()]);
+                            multiply_add(&product[event.clone()], &k[event], q_gradient);
                         }
                     }
                 }
-                let to = input_gradient(gradients, &candidates)?;
-                multiply(
-                    View::new(&row_gradient, rows, units),
-                    View::new(&query_weight, dim, units).transposed(),
-                    ViewMut::new(to, rows, dim),
-                    true,
-                );
-                for (row, to) in to.chunks_exact_mut(dim).enumerate() {
-                    for event in offsets[row] as usize..offsets[row + 1] as usize {
-                        let start = event * 2 * dim;
-                        let k = &pairs[start..start + dim];
-                        let right = &pair_gradient[start + dim..start + 2 * dim];
-                        for ((to, right), k) in to.iter_mut().zip(right).zip(k) {
-                            *to += right * k;
-                        }
-                    }
-                }
+                let (to, _) = pass.target(&to_q, rows * dim)?;
+                add(&q_gradient, to);
                 Ok(())
             });
         }
         Ok(out)
+    }
+
+    /// Adds to the gradient of the whole weight: block by block that of the split form.
+    fn weight_gradient(
+        &self,
+        (q, k, offsets): (&[f32], &[f32], &[u32]),
+        (row_gradient, gradient): (&[f32], &[f32]),
+        product: &mut [f32],
+        weight: &mut [f32],
+        fresh: bool,
+    ) {
+        let (dim, units) = (self.dim, self.units);
+        let block = dim * units;
+        let (rows, events) = (row_gradient.len() / units, gradient.len() / units);
+        let last = weight.len() - block;
+        let (front, product_weight) = weight.split_at_mut(last);
+        let (query, rest) = front.split_at_mut(block);
+        let (key, difference) = rest.split_at_mut(block);
+        let write = Write::over_if(fresh);
+        multiply(View::new(q, rows, dim).transposed(), row_gradient, query, write);
+        multiply(View::new(k, events, dim).transposed(), gradient, key, write);
+        if self.inputs == UnitInputs::WithDifference {
+            // (W₁ + W₃)q + (W₂ − W₃)k: W₃ has the difference of the two sums.
+            subtract_into(query, key, difference);
+        }
+        let mut write = write;
+        if events == 0 && fresh {
+            product_weight.fill(0.0);
+        }
+        for tile in tiles(offsets) {
+            let count = tile.end - tile.start;
+            let k = &k[tile.start * dim..tile.end * dim];
+            let product = &mut product[..k.len()];
+            for (row, part) in tile.rows(offsets) {
+                multiply_rows(&q[row * dim..(row + 1) * dim], k, product, part);
+            }
+            let gradient = &gradient[tile.start * units..tile.end * units];
+            multiply(View::new(product, count, dim).transposed(), gradient, product_weight, write);
+            write = Write::Add;
+        }
+    }
+}
+
+/// Events of a tile: its q ⊙ k then stays in the second-level cache, where the product finds it.
+const TILE: usize = 128;
+
+/// Consecutive events of consecutive rows.
+struct Tile {
+    start: usize,
+    end: usize,
+    first_row: usize,
+}
+
+impl Tile {
+    /// Each row with events here, and these, counted from the tile's first.
+    fn rows<'o>(
+        &self,
+        offsets: &'o [u32],
+    ) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + use<'o> {
+        let (start, end) = (self.start, self.end);
+        (self.first_row..offsets.len() - 1)
+            .map(move |row| (row, offsets[row] as usize..offsets[row + 1] as usize))
+            .take_while(move |(_, events)| events.start < end)
+            .map(move |(row, events)| {
+                (row, events.start.max(start) - start..events.end.min(end).max(start) - start)
+            })
+    }
+}
+
+/// All events in tiles.
+fn tiles(offsets: &[u32]) -> impl Iterator<Item = Tile> {
+    let events = offsets.last().map_or(0, |&end| end as usize);
+    (0..events).step_by(TILE).map(move |start| Tile {
+        start,
+        end: (start + TILE).min(events),
+        first_row: offsets.partition_point(|&offset| offset as usize <= start) - 1,
+    })
+}
+
+/// `to = row ⊙ from` for some rows of `from`.
+fn multiply_rows(row: &[f32], from: &[f32], to: &mut [f32], rows: std::ops::Range<usize>) {
+    let width = row.len();
+    for index in rows {
+        let range = index * width..(index + 1) * width;
+        multiply_into(row, &from[range.clone()], &mut to[range]);
     }
 }

@@ -1,11 +1,10 @@
 //! Fully connected layer.
 
-use crate::graph::{
-    Graph, Matrix, Tape, gradient_key, input_gradient, parameter_gradient, shape, take_gradient,
-    values,
+use crate::derived::Rule;
+use crate::kernels::{
+    View, Write, multiply, repeat_row, sigmoid_backward, sigmoid_in_place, sum_rows,
 };
-use crate::kernels::{View, ViewMut, multiply, sigmoid_in_place};
-use crate::{Error, Init, ParameterId, Result, WeightsBuilder};
+use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 
 /// `x · W + b`: rows × `inputs` to rows × `outputs`, optionally with the logistic function on top, whose
 /// derivative needs only the output, so that both are one operation.
@@ -21,7 +20,7 @@ impl Dense {
     /// Weights by Glorot, bias zero, as `tf.layers.dense` of the authors' code.
     ///
     /// # Errors
-    /// When memory runs out.
+    /// When there is a layer of that name already.
     pub fn build(
         builder: &mut WeightsBuilder<'_>,
         name: impl std::fmt::Display,
@@ -30,7 +29,7 @@ impl Dense {
     ) -> Result<Self> {
         let mut builder = builder.scope(name);
         Ok(Self {
-            weight: builder.parameter("weight", inputs, outputs, Init::GlorotUniform)?,
+            weight: builder.matrix("weight", (inputs, outputs), Init::GlorotUniform, Rule::Dense)?,
             bias: builder.parameter("bias", 1, outputs, Init::Constant(0.0))?,
             inputs,
             outputs,
@@ -68,7 +67,7 @@ impl Dense {
         input: &Matrix,
         sigmoid: bool,
     ) -> Result<Matrix> {
-        let (rows, inputs) = shape(input);
+        let (rows, inputs) = input.shape();
         let outputs = self.outputs;
         if inputs != self.inputs {
             return Err(Error::Shape {
@@ -78,53 +77,40 @@ impl Dense {
             });
         }
         let (weight, bias) = (graph.parameter(self.weight), graph.parameter(self.bias));
-        let x = values(input);
-        let mut out = Vec::with_capacity(rows * outputs);
-        for _ in 0..rows {
-            out.extend_from_slice(&bias.values);
-        }
-        multiply(
-            View::new(&x, rows, inputs),
-            View::new(&weight.values, inputs, outputs),
-            ViewMut::new(&mut out, rows, outputs),
-            true,
-        );
+        let mut out = graph.pool.take(rows * outputs);
+        repeat_row(bias.values(), &mut out);
+        let left = View::new(input.values(), rows, inputs);
+        multiply(left, weight.values(), &mut out, Write::Add);
         if sigmoid {
             sigmoid_in_place(&mut out);
         }
-        if !T::OWNS_TAPE {
-            return graph.matrix(out, rows, outputs);
+        let out = graph.matrix_of("dense", out, rows, outputs)?;
+        if T::OWNS_TAPE {
+            let (x, y) = (input.shared(), out.shared());
+            let (to, from) = (input.slot(), out.slot());
+            let (weight_place, bias_place) = (weight.place(), bias.place());
+            let derived = weight.derived();
+            graph.record(move |pass| {
+                let mut gradient = pass.take(&from, rows * outputs)?;
+                if sigmoid {
+                    sigmoid_backward(&y, &mut gradient);
+                }
+                pass.parameter(bias_place, |bias, fresh| {
+                    if fresh {
+                        bias.fill(0.0);
+                    }
+                    sum_rows(&gradient, bias);
+                });
+                pass.parameter(weight_place, |weight, fresh| {
+                    let left = View::new(&x, rows, inputs).transposed();
+                    multiply(left, &gradient, weight, Write::over_if(fresh));
+                });
+                let (to, fresh) = pass.target(&to, rows * inputs)?;
+                let left = View::new(&gradient, rows, outputs);
+                multiply(left, &derived.transposed, to, Write::over_if(fresh));
+                Ok(())
+            });
         }
-        let activated = if sigmoid { out.clone() } else { Vec::new() };
-        let out = graph.matrix(out, rows, outputs)?;
-        let (key, input) = (gradient_key(&out), gradient_key(input));
-        let (weight_values, weight_slot, bias_slot) =
-            (weight.values.clone(), weight.slot(), bias.slot());
-        graph.record(move |gradients| {
-            let mut gradient = take_gradient(gradients, &key)?;
-            for (gradient, y) in gradient.iter_mut().zip(&activated) {
-                *gradient *= y * (1.0 - y);
-            }
-            let to = parameter_gradient(gradients, &bias_slot, outputs)?;
-            for row in gradient.chunks_exact(outputs) {
-                crate::kernels::axpy(1.0, row, to);
-            }
-            let to = parameter_gradient(gradients, &weight_slot, inputs * outputs)?;
-            multiply(
-                View::new(&x, rows, inputs).transposed(),
-                View::new(&gradient, rows, outputs),
-                ViewMut::new(to, inputs, outputs),
-                true,
-            );
-            let to = input_gradient(gradients, &input)?;
-            multiply(
-                View::new(&gradient, rows, outputs),
-                View::new(&weight_values, inputs, outputs).transposed(),
-                ViewMut::new(to, rows, inputs),
-                true,
-            );
-            Ok(())
-        });
         Ok(out)
     }
 }

@@ -1,11 +1,7 @@
 //! Side by side, sum and product of matrices.
 
-use crate::graph::{
-    Graph, Matrix, Tape, gradient_key, input_gradient, parameter_gradient, shape, take_gradient,
-    values,
-};
-use crate::kernels::axpy;
-use crate::{Error, Parameter, ParameterId, Result};
+use crate::kernels::{add, multiply_add, multiply_into, sigmoid_backward, sum_into};
+use crate::{Error, Graph, Matrix, ParameterId, Result, Tape};
 
 impl<T: Tape> Graph<'_, T> {
     /// Matrices of equally many rows, side by side.
@@ -13,37 +9,38 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When the numbers of rows differ.
     pub fn concat(&mut self, parts: &[&Matrix]) -> Result<Matrix> {
-        let rows = parts.first().map_or(0, |part| shape(part).0);
-        if let Some(other) = parts.iter().find(|part| shape(part).0 != rows) {
-            return Err(Error::Shape { op: "concat", left: shape(parts[0]), right: shape(other) });
+        let rows = parts.first().map_or(0, |part| part.shape().0);
+        if let Some(other) = parts.iter().find(|part| part.shape().0 != rows) {
+            return Err(Error::Shape { op: "concat", left: parts[0].shape(), right: other.shape() });
         }
-        let widths: Vec<usize> = parts.iter().map(|part| shape(part).1).collect();
-        let width: usize = widths.iter().sum();
-        let mut out = vec![0.0f32; rows * width];
+        let width: usize = parts.iter().map(|part| part.shape().1).sum();
+        let mut out = self.pool.take(rows * width);
         let mut start = 0;
-        for (part, &columns) in parts.iter().zip(&widths) {
-            let data = values(part);
-            for row in 0..rows {
-                out[row * width + start..row * width + start + columns]
-                    .copy_from_slice(&data[row * columns..(row + 1) * columns]);
+        for part in parts {
+            let columns = part.shape().1;
+            let from = part.values().chunks_exact(columns.max(1));
+            for (to, from) in out.chunks_exact_mut(width.max(1)).zip(from) {
+                to[start..start + columns].copy_from_slice(from);
             }
             start += columns;
         }
-        let out = self.matrix(out, rows, width)?;
+        let out = self.matrix_of("concat", out, rows, width)?;
         if T::OWNS_TAPE {
-            let key = gradient_key(&out);
-            let keys: Vec<_> = parts.iter().map(|part| gradient_key(part)).collect();
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
+            let from = out.slot();
+            let parts: Vec<_> = parts.iter().map(|part| (part.slot(), part.shape().1)).collect();
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * width)?;
                 let mut start = 0;
-                for (part, &columns) in keys.iter().zip(&widths) {
-                    let to = input_gradient(gradients, part)?;
-                    for row in 0..rows {
-                        axpy(
-                            1.0,
-                            &gradient[row * width + start..row * width + start + columns],
-                            &mut to[row * columns..(row + 1) * columns],
-                        );
+                for (slot, columns) in &parts {
+                    let (to, fresh) = pass.target(slot, rows * columns)?;
+                    let to = to.chunks_exact_mut((*columns).max(1));
+                    for (to, from) in to.zip(gradient.chunks_exact(width.max(1))) {
+                        let from = &from[start..start + columns];
+                        if fresh {
+                            to.copy_from_slice(from);
+                        } else {
+                            add(from, to);
+                        }
                     }
                     start += columns;
                 }
@@ -59,17 +56,17 @@ impl<T: Tape> Graph<'_, T> {
     /// When the shapes differ.
     pub fn add(&mut self, left: &Matrix, right: &Matrix) -> Result<Matrix> {
         same_shape("add", left, right)?;
-        let mut out = values(left);
-        axpy(1.0, &values(right), &mut out);
-        let (rows, columns) = shape(left);
-        let out = self.matrix(out, rows, columns)?;
+        let (rows, columns) = left.shape();
+        let mut out = self.pool.take(rows * columns);
+        sum_into(left.values(), right.values(), &mut out);
+        let out = self.matrix_of("add", out, rows, columns)?;
         if T::OWNS_TAPE {
-            let (key, left, right) = (gradient_key(&out), gradient_key(left), gradient_key(right));
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                axpy(1.0, &gradient, input_gradient(gradients, &left)?);
-                axpy(1.0, &gradient, input_gradient(gradients, &right)?);
-                Ok(())
+            let (from, left, right) = (out.slot(), left.slot(), right.slot());
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * columns)?;
+                let copy = gradient.copy();
+                pass.add(&left, copy)?;
+                pass.add(&right, gradient)
             });
         }
         Ok(out)
@@ -81,18 +78,21 @@ impl<T: Tape> Graph<'_, T> {
     /// When the shapes differ.
     pub fn multiply(&mut self, left: &Matrix, right: &Matrix) -> Result<Matrix> {
         same_shape("multiply", left, right)?;
-        let (a, b) = (values(left), values(right));
-        let out = a.iter().zip(&b).map(|(a, b)| a * b).collect();
-        let (rows, columns) = shape(left);
-        let out = self.matrix(out, rows, columns)?;
+        let (rows, columns) = left.shape();
+        let mut out = self.pool.take(rows * columns);
+        multiply_into(left.values(), right.values(), &mut out);
+        let out = self.matrix_of("multiply", out, rows, columns)?;
         if T::OWNS_TAPE {
-            let (key, left, right) = (gradient_key(&out), gradient_key(left), gradient_key(right));
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                for (to, other) in [(&left, &b), (&right, &a)] {
-                    let to = input_gradient(gradients, to)?;
-                    for ((to, gradient), other) in to.iter_mut().zip(&gradient).zip(other) {
-                        *to += gradient * other;
+            let from = out.slot();
+            let pairs = [(left.slot(), right.shared()), (right.slot(), left.shared())];
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * columns)?;
+                for (slot, other) in &pairs {
+                    let (to, fresh) = pass.target(slot, rows * columns)?;
+                    if fresh {
+                        multiply_into(&gradient, other, to);
+                    } else {
+                        multiply_add(&gradient, other, to);
                     }
                 }
                 Ok(())
@@ -106,20 +106,17 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When memory runs out.
     pub fn sigmoid(&mut self, input: &Matrix) -> Result<Matrix> {
-        let mut out = values(input);
+        let (rows, columns) = input.shape();
+        let mut out = self.pool.take(rows * columns);
+        out.copy_from_slice(input.values());
         crate::kernels::sigmoid_in_place(&mut out);
-        let (rows, columns) = shape(input);
-        let activated = if T::OWNS_TAPE { out.clone() } else { Vec::new() };
-        let out = self.matrix(out, rows, columns)?;
+        let out = self.matrix_of("sigmoid", out, rows, columns)?;
         if T::OWNS_TAPE {
-            let (key, input) = (gradient_key(&out), gradient_key(input));
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                let to = input_gradient(gradients, &input)?;
-                for ((to, gradient), y) in to.iter_mut().zip(&gradient).zip(&activated) {
-                    *to += gradient * y * (1.0 - y);
-                }
-                Ok(())
+            let (y, from, to) = (out.shared(), out.slot(), input.slot());
+            self.record(move |pass| {
+                let mut gradient = pass.take(&from, rows * columns)?;
+                sigmoid_backward(&y, &mut gradient);
+                pass.add(&to, gradient)
             });
         }
         Ok(out)
@@ -130,27 +127,28 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When memory runs out.
     pub fn sum_columns(&mut self, input: &Matrix, bias: Option<ParameterId>) -> Result<Matrix> {
-        let (rows, width) = shape(input);
-        let data = values(input);
+        let (rows, width) = input.shape();
+        let data = input.values();
         let bias = bias.map(|bias| self.parameter(bias));
-        let start = bias.map_or(0.0, |bias| bias.values[0]);
-        let out = (0..rows)
-            .map(|row| start + data[row * width..(row + 1) * width].iter().sum::<f32>())
-            .collect();
-        let out = self.matrix(out, rows, 1)?;
+        let start = bias.map_or(0.0, |bias| bias.values()[0]);
+        let mut out = self.pool.take(rows);
+        for (row, out) in out.iter_mut().enumerate() {
+            *out = start + data[row * width..(row + 1) * width].iter().sum::<f32>();
+        }
+        let out = self.matrix_of("sum_columns", out, rows, 1)?;
         if T::OWNS_TAPE {
-            let (key, input, slot) =
-                (gradient_key(&out), gradient_key(input), bias.map(Parameter::slot));
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                let to = input_gradient(gradients, &input)?;
-                for (to, gradient) in to.chunks_exact_mut(width.max(1)).zip(&gradient) {
-                    to.iter_mut().for_each(|to| *to += gradient);
+            let (from, to) = (out.slot(), input.slot());
+            let place = bias.map(crate::Parameter::place);
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows)?;
+                if let Some(place) = place {
+                    pass.add_to_parameter(place, &[gradient.iter().sum::<f32>()]);
                 }
-                if let Some(slot) = slot {
-                    parameter_gradient(gradients, &slot, 1)?[0] += gradient.iter().sum::<f32>();
+                let mut repeated = pass.pool.take(rows * width);
+                for (to, &gradient) in repeated.chunks_exact_mut(width.max(1)).zip(&*gradient) {
+                    to.fill(gradient);
                 }
-                Ok(())
+                pass.add(&to, repeated)
             });
         }
         Ok(out)
@@ -161,21 +159,26 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When a column does not exist.
     pub fn columns(&mut self, input: &Matrix, wanted: &[usize]) -> Result<Matrix> {
-        let (rows, width) = shape(input);
+        let (rows, width) = input.shape();
         if let Some(&column) = wanted.iter().find(|&&column| column >= width) {
             return Err(Error::Shape { op: "columns", left: (rows, width), right: (rows, column) });
         }
-        let data = values(input);
-        let out = (0..rows)
-            .flat_map(|row| wanted.iter().map(move |column| (row, *column)))
-            .map(|(row, column)| data[row * width + column])
-            .collect();
-        let out = self.matrix(out, rows, wanted.len())?;
+        let data = input.values();
+        let mut out = self.pool.take(rows * wanted.len());
+        for (row, to) in out.chunks_exact_mut(wanted.len().max(1)).enumerate() {
+            for (to, column) in to.iter_mut().zip(wanted) {
+                *to = data[row * width + column];
+            }
+        }
+        let out = self.matrix_of("columns", out, rows, wanted.len())?;
         if T::OWNS_TAPE {
-            let (key, input, wanted) = (gradient_key(&out), gradient_key(input), wanted.to_vec());
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                let to = input_gradient(gradients, &input)?;
+            let (from, to, wanted) = (out.slot(), input.slot(), wanted.to_vec());
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * wanted.len())?;
+                let (to, fresh) = pass.target(&to, rows * width)?;
+                if fresh {
+                    to.fill(0.0);
+                }
                 for row in 0..rows {
                     for (position, column) in wanted.iter().enumerate() {
                         to[row * width + column] += gradient[row * wanted.len() + position];
@@ -189,9 +192,9 @@ impl<T: Tape> Graph<'_, T> {
 }
 
 fn same_shape(op: &'static str, left: &Matrix, right: &Matrix) -> Result<()> {
-    if shape(left) == shape(right) {
+    if left.shape() == right.shape() {
         Ok(())
     } else {
-        Err(Error::Shape { op, left: shape(left), right: shape(right) })
+        Err(Error::Shape { op, left: left.shape(), right: right.shape() })
     }
 }

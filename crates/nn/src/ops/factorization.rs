@@ -1,9 +1,6 @@
 //! The factorization machine of DeepFM.
 
-use crate::graph::{
-    Graph, Matrix, Tape, gradient_key, input_gradient, shape, take_gradient, values,
-};
-use crate::{Error, Result};
+use crate::{Error, Graph, Matrix, Result, Tape};
 
 impl<T: Tape> Graph<'_, T> {
     /// Second-order part of a factorization machine: the sum of the inner products of all pairs of the
@@ -13,37 +10,39 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When the shapes differ.
     pub fn pairwise_products(&mut self, vectors: &[&Matrix]) -> Result<Matrix> {
-        let (rows, width) = vectors.first().map_or((0, 0), |first| shape(first));
-        if let Some(other) = vectors.iter().find(|other| shape(other) != (rows, width)) {
+        let (rows, width) = vectors.first().map_or((0, 0), |first| first.shape());
+        if let Some(other) = vectors.iter().find(|other| other.shape() != (rows, width)) {
             return Err(Error::Shape {
                 op: "pairwise_products",
                 left: (rows, width),
-                right: shape(other),
+                right: other.shape(),
             });
         }
-        let data: Vec<Vec<f32>> = vectors.iter().map(|vector| values(vector)).collect();
-        let mut sums = vec![0.0f32; rows * width];
-        for vector in &data {
-            crate::kernels::axpy(1.0, vector, &mut sums);
+        let mut sums = self.pool.zeros(rows * width);
+        let mut squares = self.pool.zeros(rows * width);
+        for vector in vectors {
+            crate::kernels::add(vector.values(), &mut sums);
+            crate::kernels::multiply_add(vector.values(), vector.values(), &mut squares);
         }
-        let mut out = vec![0.0f32; rows];
-        for (row, out) in out.iter_mut().enumerate() {
-            for index in row * width..(row + 1) * width {
-                let squares: f32 = data.iter().map(|vector| vector[index] * vector[index]).sum();
-                *out += 0.5 * (sums[index] * sums[index] - squares);
-            }
+        let mut out = self.pool.take(rows);
+        let parts = sums.chunks_exact(width.max(1)).zip(squares.chunks_exact(width.max(1)));
+        for (out, (sums, squares)) in out.iter_mut().zip(parts) {
+            *out = 0.5 * (crate::kernels::dot(sums, sums) - squares.iter().sum::<f32>());
         }
-        let out = self.matrix(out, rows, 1)?;
+        let out = self.matrix_of("pairwise_products", out, rows, 1)?;
         if T::OWNS_TAPE {
-            let key = gradient_key(&out);
-            let keys: Vec<_> = vectors.iter().map(|vector| gradient_key(vector)).collect();
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                for (vector, key) in data.iter().zip(&keys) {
-                    let to = input_gradient(gradients, key)?;
-                    for (index, to) in to.iter_mut().enumerate() {
-                        *to += gradient[index / width] * (sums[index] - vector[index]);
+            let from = out.slot();
+            let vectors: Vec<_> =
+                vectors.iter().map(|vector| (vector.slot(), vector.shared())).collect();
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows)?;
+                for (slot, vector) in &vectors {
+                    let mut to = pass.pool.take(rows * width);
+                    crate::kernels::subtract_into(&sums, vector, &mut to);
+                    for (to, &gradient) in to.chunks_exact_mut(width.max(1)).zip(&*gradient) {
+                        to.iter_mut().for_each(|to| *to *= gradient);
                     }
+                    pass.add(slot, to)?;
                 }
                 Ok(())
             });

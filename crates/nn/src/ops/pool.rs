@@ -1,10 +1,7 @@
 //! From a ragged history to one vector a row (paper, equation 1), plain or weighted (equation 3).
 
-use crate::graph::{
-    Graph, Matrix, Tape, gradient_key, input_gradient, shape, take_gradient, values,
-};
-use crate::kernels::{axpy, dot};
-use crate::{AttentionNormalization, Error, Result};
+use crate::kernels::{axpy, dot, exp_in_place, scale_into};
+use crate::{AttentionNormalization, Error, Graph, Matrix, Result, Tape};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -29,27 +26,31 @@ impl<T: Tape> Graph<'_, T> {
         offsets: &Arc<Vec<u32>>,
         pooling: Pooling,
     ) -> Result<Matrix> {
-        let (count, width) = shape(events);
+        let (count, width) = events.shape();
         let rows = check_offsets("pool", offsets, (count, width))?;
-        let data = values(events);
-        let mut out = vec![0.0f32; rows * width];
+        let data = events.values();
+        let mut out = self.pool.zeros(rows * width);
         for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
             let (range, share) = row_share(offsets, row, pooling);
             for event in range {
                 axpy(share, &data[event * width..(event + 1) * width], out);
             }
         }
-        let out = self.matrix(out, rows, width)?;
+        let out = self.matrix_of("pool", out, rows, width)?;
         if T::OWNS_TAPE {
-            let (out, events, offsets) =
-                (gradient_key(&out), gradient_key(events), offsets.clone());
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &out)?;
-                let to = input_gradient(gradients, &events)?;
+            let (from, to, offsets) = (out.slot(), events.slot(), offsets.clone());
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * width)?;
+                let (to, fresh) = pass.target(&to, count * width)?;
                 for (row, gradient) in gradient.chunks_exact(width.max(1)).enumerate() {
                     let (range, share) = row_share(&offsets, row, pooling);
                     for event in range {
-                        axpy(share, gradient, &mut to[event * width..(event + 1) * width]);
+                        let to = &mut to[event * width..(event + 1) * width];
+                        if fresh {
+                            scale_into(share, gradient, to);
+                        } else {
+                            axpy(share, gradient, to);
+                        }
                     }
                 }
                 Ok(())
@@ -70,48 +71,50 @@ impl<T: Tape> Graph<'_, T> {
         offsets: &Arc<Vec<u32>>,
         normalization: AttentionNormalization,
     ) -> Result<Matrix> {
-        let (count, width) = shape(events);
+        let (count, width) = events.shape();
         let rows = check_offsets("attention_pool", offsets, (count, width))?;
-        if shape(scores) != (count, 1) {
+        if scores.shape() != (count, 1) {
             return Err(Error::Shape {
                 op: "attention_pool",
-                left: shape(scores),
+                left: scores.shape(),
                 right: (count, 1),
             });
         }
-        let data = values(events);
-        let mut weights = values(scores);
+        let data = events.values();
+        let mut weights = self.pool.take(count);
+        weights.copy_from_slice(scores.values());
         let scale = normalization.scale(width);
         if let Some(scale) = scale {
-            for row in 0..rows {
-                softmax(&mut weights[offsets[row] as usize..offsets[row + 1] as usize], scale);
-            }
+            softmax_rows(&mut weights, offsets, scale);
         }
-        let mut out = vec![0.0f32; rows * width];
+        let mut out = self.pool.zeros(rows * width);
         for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
             for event in offsets[row] as usize..offsets[row + 1] as usize {
                 axpy(weights[event], &data[event * width..(event + 1) * width], out);
             }
         }
-        let out = self.matrix(out, rows, width)?;
+        let out = self.matrix_of("attention_pool", out, rows, width)?;
         if T::OWNS_TAPE {
-            let (out, scores, events) =
-                (gradient_key(&out), gradient_key(scores), gradient_key(events));
-            let offsets = offsets.clone();
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &out)?;
-                let mut weight_gradients = vec![0.0f32; count];
-                let to = input_gradient(gradients, &events)?;
+            let (from, to_scores, to_events) = (out.slot(), scores.slot(), events.slot());
+            let (data, offsets) = (events.shared(), offsets.clone());
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * width)?;
+                let mut weight_gradients = pass.pool.take(count);
+                let (to, fresh) = pass.target(&to_events, count * width)?;
                 for (row, gradient) in gradient.chunks_exact(width.max(1)).enumerate() {
                     for event in offsets[row] as usize..offsets[row + 1] as usize {
                         let range = event * width..(event + 1) * width;
                         weight_gradients[event] = dot(gradient, &data[range.clone()]);
-                        axpy(weights[event], gradient, &mut to[range]);
+                        if fresh {
+                            scale_into(weights[event], gradient, &mut to[range]);
+                        } else {
+                            axpy(weights[event], gradient, &mut to[range]);
+                        }
                     }
                 }
                 if let Some(scale) = scale {
-                    for row in 0..rows {
-                        let range = offsets[row] as usize..offsets[row + 1] as usize;
+                    for bounds in offsets.windows(2) {
+                        let range = bounds[0] as usize..bounds[1] as usize;
                         softmax_backward(
                             &weights[range.clone()],
                             &mut weight_gradients[range],
@@ -119,25 +122,27 @@ impl<T: Tape> Graph<'_, T> {
                         );
                     }
                 }
-                let to = input_gradient(gradients, &scores)?;
-                axpy(1.0, &weight_gradients, to);
-                Ok(())
+                pass.add(&to_scores, weight_gradients)
             });
         }
         Ok(out)
     }
 }
 
-/// Softmax of `scale` times the scores of one row, in place.
-fn softmax(scores: &mut [f32], scale: f32) {
-    let largest = scores.iter().fold(f32::NEG_INFINITY, |most, &score| most.max(score));
-    let mut sum = 0.0f32;
-    for score in scores.iter_mut() {
-        *score = ((*score - largest) * scale).exp();
-        sum += *score;
+/// Softmax of `scale` times the scores of each row, in place.
+fn softmax_rows(scores: &mut [f32], offsets: &[u32], scale: f32) {
+    let rows = || offsets.windows(2).map(|bounds| bounds[0] as usize..bounds[1] as usize);
+    for range in rows() {
+        let row = &mut scores[range];
+        let largest = row.iter().fold(f32::NEG_INFINITY, |most, &score| most.max(score));
+        row.iter_mut().for_each(|score| *score = (*score - largest) * scale);
     }
-    for score in scores.iter_mut() {
-        *score /= sum;
+    // Rows are short: the exponential is fast only over all of them at once.
+    exp_in_place(scores);
+    for range in rows() {
+        let row = &mut scores[range];
+        let sum: f32 = row.iter().sum();
+        row.iter_mut().for_each(|score| *score /= sum);
     }
 }
 

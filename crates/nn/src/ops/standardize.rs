@@ -1,12 +1,12 @@
 //! Columns with mean 0 and variance 1, and learned scales: the parts of batch normalization and Dice.
 
-use crate::graph::{
-    Graph, Matrix, Tape, gradient_key, input_gradient, parameter_gradient, shape, take_gradient,
-    values,
+use crate::exchange::Exchange;
+use crate::kernels::{
+    gate_backward, gate_forward, prelu_backward, prelu_forward, scale_rows, sum_products, sum_rows,
 };
-use crate::kernels::{gate_backward, gate_forward};
 use crate::weights::BatchStatistics;
-use crate::{Error, ParameterId, Result, StatisticsId};
+use crate::{Error, Graph, Matrix, ParameterId, Result, StatisticsId, Tape};
+use std::sync::Arc;
 
 impl<T: Tape> Graph<'_, T> {
     /// `(x − E[x]) / √(Var[x] + ε)` by column (paper, equation 9): in a training pass with the batch's
@@ -20,7 +20,7 @@ impl<T: Tape> Graph<'_, T> {
         statistics: StatisticsId,
         epsilon: f32,
     ) -> Result<Matrix> {
-        let (rows, width) = shape(input);
+        let (rows, width) = input.shape();
         let running = &self.weights.statistics[statistics.0];
         if running.mean.len() != width {
             return Err(Error::Shape {
@@ -29,54 +29,56 @@ impl<T: Tape> Graph<'_, T> {
                 right: (1, running.mean.len()),
             });
         }
-        let mut out = values(input);
-        let batch = (T::OWNS_TAPE && rows > 0).then(|| column_statistics(&out, rows, width));
+        let batch = if T::OWNS_TAPE {
+            batch_statistics(input.values(), width, self.exchange.as_ref())?
+        } else {
+            None
+        };
         let (mean, variance) = batch.as_ref().map_or_else(
             || (running.mean.as_slice(), running.variance.as_slice()),
-            |batch| (batch.mean.as_slice(), batch.variance.as_slice()),
+            |(batch, _)| (batch.mean.as_slice(), batch.variance.as_slice()),
         );
         let scales: Vec<f32> =
             variance.iter().map(|variance| 1.0 / (variance + epsilon).sqrt()).collect();
-        for row in out.chunks_exact_mut(width.max(1)) {
-            for ((x, mean), scale) in row.iter_mut().zip(mean).zip(&scales) {
-                *x = (*x - mean) * scale;
+        let mut out = self.pool.take(rows * width);
+        let from = input.values().chunks_exact(width.max(1));
+        for (to, from) in out.chunks_exact_mut(width.max(1)).zip(from) {
+            for (((to, x), mean), scale) in to.iter_mut().zip(from).zip(mean).zip(&scales) {
+                *to = (x - mean) * scale;
             }
         }
-        if let Some(batch) = batch {
-            let standardized = out.clone();
-            let out = self.matrix(out, rows, width)?;
-            let (key, input) = (gradient_key(&out), gradient_key(input));
+        let out = self.matrix_of("standardize", out, rows, width)?;
+        if let Some((batch, batch_rows)) = batch {
             self.moved_statistics.push((statistics, batch));
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
+            let (standardized, from, to) = (out.shared(), out.slot(), input.slot());
+            let exchange = self.exchange.clone();
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * width)?;
                 // The statistics depend on every row: subtract the parts of the gradient along the
                 // constant vector and along the standardized column itself.
-                let mut along_one = vec![0.0f32; width];
-                let mut along_self = vec![0.0f32; width];
-                for (g, x) in gradient.chunks_exact(width).zip(standardized.chunks_exact(width)) {
-                    for column in 0..width {
-                        along_one[column] += g[column];
-                        along_self[column] += g[column] * x[column];
-                    }
-                }
-                let share = 1.0 / rows as f32;
-                let to = input_gradient(gradients, &input)?;
-                for ((to, g), x) in to
-                    .chunks_exact_mut(width)
-                    .zip(gradient.chunks_exact(width))
-                    .zip(standardized.chunks_exact(width))
+                let mut along = vec![0.0f32; 2 * width];
+                let (along_one, along_self) = along.split_at_mut(width);
+                sum_rows(&gradient, along_one);
+                sum_products(1.0, &gradient, &standardized, along_self);
+                // Should another lane have failed, nobody will look at this gradient.
+                let along = total(along, exchange.as_ref()).unwrap_or_else(|_| vec![0.0; 2 * width]);
+                let (along_one, along_self) = along.split_at(width);
+                let share = 1.0 / batch_rows as f32;
+                let mut to_gradient = pass.pool.take(rows * width);
+                for ((to, g), x) in to_gradient
+                    .chunks_exact_mut(width.max(1))
+                    .zip(gradient.chunks_exact(width.max(1)))
+                    .zip(standardized.chunks_exact(width.max(1)))
                 {
                     for column in 0..width {
                         let rest = share * (along_one[column] + x[column] * along_self[column]);
-                        to[column] += scales[column] * (g[column] - rest);
+                        to[column] = scales[column] * (g[column] - rest);
                     }
                 }
-                Ok(())
+                pass.add(&to, to_gradient)
             });
-            Ok(out)
-        } else {
-            self.matrix(out, rows, width)
         }
+        Ok(out)
     }
 
     /// `factor · scale ⊙ x + bias` by column; both parameters are 1 × width, the bias may be absent.
@@ -90,7 +92,7 @@ impl<T: Tape> Graph<'_, T> {
         bias: Option<ParameterId>,
         factor: f32,
     ) -> Result<Matrix> {
-        let (rows, width) = shape(input);
+        let (rows, width) = input.shape();
         let scale = self.parameter(scale);
         let bias = bias.map(|bias| self.parameter(bias));
         if scale.columns != width || bias.is_some_and(|bias| bias.columns != width) {
@@ -100,42 +102,33 @@ impl<T: Tape> Graph<'_, T> {
                 right: (1, scale.columns),
             });
         }
-        let x = values(input);
-        let mut out = x.clone();
-        for row in out.chunks_exact_mut(width.max(1)) {
-            for (column, x) in row.iter_mut().enumerate() {
-                *x *= factor * scale.values[column];
-                if let Some(bias) = bias {
-                    *x += bias.values[column];
-                }
-            }
-        }
-        let out = self.matrix(out, rows, width)?;
+        let mut out = self.pool.take(rows * width);
+        let bias_values = bias.map_or(&[][..], |bias| bias.values());
+        scale_rows(factor, scale.values(), bias_values, input.values(), &mut out);
+        let out = self.matrix_of("scale_columns", out, rows, width)?;
         if T::OWNS_TAPE {
-            let (key, input) = (gradient_key(&out), gradient_key(input));
-            let (scale_values, scale_slot) = (scale.values.clone(), scale.slot());
-            let bias_slot = bias.map(crate::Parameter::slot);
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                let to = input_gradient(gradients, &input)?;
-                for (to, g) in to.chunks_exact_mut(width).zip(gradient.chunks_exact(width)) {
-                    for column in 0..width {
-                        to[column] += factor * scale_values[column] * g[column];
+            let (x, from, to) = (input.shared(), out.slot(), input.slot());
+            let (scale_values, scale_place) = (scale.shared(), scale.place());
+            let bias_place = bias.map(crate::Parameter::place);
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * width)?;
+                pass.parameter(scale_place, |scale, fresh| {
+                    if fresh {
+                        scale.fill(0.0);
                     }
+                    sum_products(factor, &x, &gradient, scale);
+                });
+                if let Some(place) = bias_place {
+                    pass.parameter(place, |bias, fresh| {
+                        if fresh {
+                            bias.fill(0.0);
+                        }
+                        sum_rows(&gradient, bias);
+                    });
                 }
-                let to = parameter_gradient(gradients, &scale_slot, width)?;
-                for (x, g) in x.chunks_exact(width).zip(gradient.chunks_exact(width)) {
-                    for column in 0..width {
-                        to[column] += factor * x[column] * g[column];
-                    }
-                }
-                if let Some(slot) = bias_slot {
-                    let to = parameter_gradient(gradients, &slot, width)?;
-                    for g in gradient.chunks_exact(width) {
-                        crate::kernels::axpy(1.0, g, to);
-                    }
-                }
-                Ok(())
+                let mut to_gradient = pass.pool.take(rows * width);
+                scale_rows(factor, &scale_values, &[], &gradient, &mut to_gradient);
+                pass.add(&to, to_gradient)
             });
         }
         Ok(out)
@@ -146,31 +139,33 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When the shapes differ.
     pub fn gate(&mut self, s: &Matrix, z: &Matrix, alpha: ParameterId) -> Result<Matrix> {
-        let (rows, width) = shape(s);
+        let (rows, width) = s.shape();
         let alpha = self.parameter(alpha);
-        if shape(z) != (rows, width) || alpha.columns != width {
-            return Err(Error::Shape { op: "gate", left: (rows, width), right: shape(z) });
+        if z.shape() != (rows, width) || alpha.columns != width {
+            return Err(Error::Shape { op: "gate", left: (rows, width), right: z.shape() });
         }
-        let (s_values, z_values) = (values(s), values(z));
-        let mut out = vec![0.0f32; rows * width];
-        gate_forward(&s_values, &z_values, &alpha.values, &mut out);
-        let out = self.matrix(out, rows, width)?;
+        let mut out = self.pool.take(rows * width);
+        gate_forward(s.values(), z.values(), alpha.values(), &mut out);
+        let out = self.matrix_of("gate", out, rows, width)?;
         if T::OWNS_TAPE {
-            let (key, s, z) = (gradient_key(&out), gradient_key(s), gradient_key(z));
-            let (alpha_values, alpha_slot) = (alpha.values.clone(), alpha.slot());
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                let mut z_gradient = vec![0.0f32; gradient.len()];
-                let mut alpha_gradient = vec![0.0f32; width];
-                gate_backward(
-                    &gradient,
-                    (&s_values, &z_values, &alpha_values),
-                    (input_gradient(gradients, &s)?, &mut z_gradient, &mut alpha_gradient),
-                );
-                crate::kernels::axpy(1.0, &z_gradient, input_gradient(gradients, &z)?);
-                let to = parameter_gradient(gradients, &alpha_slot, width)?;
-                crate::kernels::axpy(1.0, &alpha_gradient, to);
-                Ok(())
+            let (s_values, z_values, alpha_values) = (s.shared(), z.shared(), alpha.shared());
+            let (from, s, z, place) = (out.slot(), s.slot(), z.slot(), alpha.place());
+            self.record(move |pass| {
+                let gradient = pass.take(&from, rows * width)?;
+                let mut s_gradient = pass.pool.zeros(rows * width);
+                let mut z_gradient = pass.pool.take(rows * width);
+                pass.parameter(place, |alpha_gradient, fresh| {
+                    if fresh {
+                        alpha_gradient.fill(0.0);
+                    }
+                    gate_backward(
+                        &gradient,
+                        (&s_values, &z_values, &alpha_values),
+                        (&mut s_gradient, &mut z_gradient, alpha_gradient),
+                    );
+                });
+                pass.add(&s, s_gradient)?;
+                pass.add(&z, z_gradient)
             });
         }
         Ok(out)
@@ -181,7 +176,7 @@ impl<T: Tape> Graph<'_, T> {
     /// # Errors
     /// When the widths differ.
     pub fn prelu(&mut self, input: &Matrix, alpha: ParameterId) -> Result<Matrix> {
-        let (rows, width) = shape(input);
+        let (rows, width) = input.shape();
         let alpha = self.parameter(alpha);
         if alpha.columns != width {
             return Err(Error::Shape {
@@ -190,56 +185,85 @@ impl<T: Tape> Graph<'_, T> {
                 right: (1, alpha.columns),
             });
         }
-        let s = values(input);
-        let mut out = s.clone();
-        for row in out.chunks_exact_mut(width.max(1)) {
-            for (s, alpha) in row.iter_mut().zip(alpha.values.iter()) {
-                *s *= if *s > 0.0 { 1.0 } else { *alpha };
-            }
-        }
-        let out = self.matrix(out, rows, width)?;
+        let mut out = self.pool.take(rows * width);
+        prelu_forward(input.values(), alpha.values(), &mut out);
+        let out = self.matrix_of("prelu", out, rows, width)?;
         if T::OWNS_TAPE {
-            let (key, input) = (gradient_key(&out), gradient_key(input));
-            let (alpha_values, alpha_slot) = (alpha.values.clone(), alpha.slot());
-            self.record(move |gradients| {
-                let gradient = take_gradient(gradients, &key)?;
-                let to = input_gradient(gradients, &input)?;
-                let mut alpha_gradient = vec![0.0f32; width];
-                for ((to, g), s) in to
-                    .chunks_exact_mut(width)
-                    .zip(gradient.chunks_exact(width))
-                    .zip(s.chunks_exact(width))
-                {
-                    for column in 0..width {
-                        let positive = s[column] > 0.0;
-                        to[column] += g[column] * if positive { 1.0 } else { alpha_values[column] };
-                        alpha_gradient[column] +=
-                            if positive { 0.0 } else { g[column] * s[column] };
+            let (s, from, to) = (input.shared(), out.slot(), input.slot());
+            let (alpha_values, place) = (alpha.shared(), alpha.place());
+            self.record(move |pass| {
+                let mut gradient = pass.take(&from, rows * width)?;
+                pass.parameter(place, |alpha_gradient, fresh| {
+                    if fresh {
+                        alpha_gradient.fill(0.0);
                     }
-                }
-                let to = parameter_gradient(gradients, &alpha_slot, width)?;
-                crate::kernels::axpy(1.0, &alpha_gradient, to);
-                Ok(())
+                    prelu_backward(&s, &alpha_values, &mut gradient, alpha_gradient);
+                });
+                pass.add(&to, gradient)
             });
         }
         Ok(out)
     }
 }
 
-/// Mean and biased variance of each column, in two passes.
-fn column_statistics(values: &[f32], rows: usize, width: usize) -> BatchStatistics {
-    let share = 1.0 / rows as f32;
-    let mut mean = vec![0.0f32; width];
-    for row in values.chunks_exact(width.max(1)) {
-        crate::kernels::axpy(1.0, row, &mut mean);
-    }
-    mean.iter_mut().for_each(|mean| *mean *= share);
-    let mut variance = vec![0.0f32; width];
-    for row in values.chunks_exact(width.max(1)) {
-        for ((variance, x), mean) in variance.iter_mut().zip(row).zip(&mean) {
-            *variance += (x - mean) * (x - mean);
+/// Mean and biased variance of each column over the whole batch, and its number of rows; none for no
+/// rows at all. Every lane gives its own mean and squared deviations, which are joined in the order of
+/// lanes (Chan, Golub & LeVeque 1979).
+fn batch_statistics(
+    values: &[f32],
+    width: usize,
+    exchange: Option<&(Arc<Exchange>, usize)>,
+) -> Result<Option<(BatchStatistics, usize)>> {
+    let rows = values.len() / width.max(1);
+    let mut mine = vec![0.0f32; 2 * width + 1];
+    let (mean, deviations) = mine[1..].split_at_mut(width);
+    if rows > 0 {
+        sum_rows(values, mean);
+        let share = 1.0 / rows as f32;
+        mean.iter_mut().for_each(|mean| *mean *= share);
+        for row in values.chunks_exact(width.max(1)) {
+            for ((deviation, x), mean) in deviations.iter_mut().zip(row).zip(&*mean) {
+                *deviation += (x - mean) * (x - mean);
+            }
         }
     }
-    variance.iter_mut().for_each(|variance| *variance *= share);
-    BatchStatistics { mean, variance }
+    mine[0] = rows as f32;
+    let all = match exchange {
+        Some((exchange, lane)) => exchange.meet(*lane, mine).map_err(|_| abandoned())?,
+        None => Arc::new(vec![mine]),
+    };
+    let batch_rows: f32 = all.iter().map(|one| one[0]).sum();
+    if batch_rows == 0.0 {
+        return Ok(None);
+    }
+    let share = 1.0 / batch_rows;
+    let mean: Vec<f32> = (0..width)
+        .map(|column| share * all.iter().map(|one| one[0] * one[1 + column]).sum::<f32>())
+        .collect();
+    let variance = (0..width)
+        .map(|column| {
+            let sum: f32 = all
+                .iter()
+                .map(|one| {
+                    let distance = one[1 + column] - mean[column];
+                    one[1 + width + column] + one[0] * distance * distance
+                })
+                .sum();
+            share * sum
+        })
+        .collect();
+    Ok(Some((BatchStatistics { mean, variance }, batch_rows as usize)))
+}
+
+/// The sum over lanes, in their order.
+fn total(mine: Vec<f32>, exchange: Option<&(Arc<Exchange>, usize)>) -> Result<Vec<f32>> {
+    let Some((exchange, lane)) = exchange else { return Ok(mine) };
+    let all = exchange.meet(*lane, mine).map_err(|_| abandoned())?;
+    let mut sum = all[0].clone();
+    all[1..].iter().for_each(|one| crate::kernels::add(one, &mut sum));
+    Ok(sum)
+}
+
+fn abandoned() -> Error {
+    Error::Batch("another part of the batch could not be computed".into())
 }

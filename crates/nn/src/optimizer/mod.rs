@@ -5,7 +5,7 @@ mod update;
 
 pub use schedule::Schedule;
 
-use crate::model::BatchGradients;
+use crate::step::{StepMemory, Task, cut_rows, run_all};
 use crate::{Error, NamedTensors, Result, StoredTensor, Weights};
 use serde::{Deserialize, Serialize};
 use update::Moments;
@@ -52,6 +52,9 @@ impl Default for OptimizerConfig {
         }
     }
 }
+
+/// Numbers that one task updates.
+const CHUNK: usize = 16_384;
 
 /// An optimizer with its state.
 #[derive(Clone, Debug)]
@@ -100,16 +103,19 @@ impl Optimizer {
         self.config.learning_rate * self.config.schedule.factor(self.steps)
     }
 
-    /// Updates the weights. Gives the gradient's global norm before clipping, where clipping is on.
+    /// Updates the weights by the gradients in `memory`, whose squares sum up to `squares`. Gives the
+    /// gradient's global norm before clipping, where clipping is on. (The norm counts each table row
+    /// once; the authors' TensorFlow sums the squares of a row's parts before adding the parts up.)
     ///
     /// # Errors
     /// When the norm is not finite: the gradient overflowed.
     pub(crate) fn apply(
         &mut self,
         weights: &mut Weights,
-        gradients: &BatchGradients,
+        memory: &StepMemory,
+        squares: f64,
     ) -> Result<Option<f64>> {
-        let norm = (self.config.clip_norm > 0.0).then(|| global_norm(gradients));
+        let norm = (self.config.clip_norm > 0.0).then(|| squares.sqrt());
         let shrink = match norm {
             Some(norm) if !norm.is_finite() => {
                 return Err(Error::Diverged { step: self.steps + 1, loss: norm });
@@ -120,19 +126,36 @@ impl Optimizer {
         let rate = self.learning_rate();
         self.steps += 1;
         let rule = update::Rule::new(self.config.kind, rate, self.steps, shrink);
-        for ((parameter, gradient), moments) in
-            weights.parameters.iter_mut().zip(&gradients.parameters).zip(&mut self.parameters)
-        {
-            rule.update(parameter.values_mut(), gradient, moments, 0);
-        }
-        for ((table, gradient), moments) in
-            weights.tables.iter_mut().zip(&gradients.tables).zip(&mut self.tables)
-        {
-            let dim = table.dim;
-            for (&row, gradient) in gradient.rows.iter().zip(gradient.values.chunks_exact(dim)) {
-                rule.update(table.row_mut(row), gradient, moments, row as usize * dim);
+        let mut tasks: Vec<Task<'_, ()>> = Vec::new();
+        for (parameter, moments) in weights.parameters.iter_mut().zip(&mut self.parameters) {
+            let place = parameter.place();
+            let gradient = memory.dense()[place.start..place.start + place.len].chunks(CHUNK);
+            let values = parameter.values_mut().chunks_mut(CHUNK);
+            for ((values, gradient), moments) in values.zip(gradient).zip(moments.chunks(CHUNK)) {
+                tasks.push(Box::new(move || rule.update(values, gradient, moments)));
             }
         }
+        let tables = weights.tables.iter_mut().zip(memory.tables()).zip(&mut self.tables);
+        for ((table, gradients), moments) in tables {
+            let dim = table.dim;
+            let rows_a_task = (CHUNK / dim).max(1);
+            let chunks: Vec<&[u32]> = gradients.uses.rows.chunks(rows_a_task).collect();
+            let gradients = gradients.values.chunks(rows_a_task * dim);
+            let values = cut_rows(&chunks, dim, table.values_mut());
+            let moments = moments.cut_rows(&chunks, dim);
+            for (((rows, gradients), (start, values)), mut moments) in
+                chunks.into_iter().zip(gradients).zip(values).zip(moments)
+            {
+                tasks.push(Box::new(move || {
+                    for (&row, gradient) in rows.iter().zip(gradients.chunks_exact(dim)) {
+                        let place = row as usize * dim - start;
+                        let values = &mut values[place..place + dim];
+                        rule.update(values, gradient, moments.part(place, dim));
+                    }
+                }));
+            }
+        }
+        run_all(tasks);
         Ok(norm)
     }
 
@@ -179,13 +202,4 @@ impl Optimizer {
         self.steps = steps;
         Ok(())
     }
-}
-
-/// √ of the sum of squares of all gradients, each table row once, in a fixed order and in f64. (The
-/// authors' TensorFlow sums the squares of a row's parts before adding the parts up.)
-fn global_norm(gradients: &BatchGradients) -> f64 {
-    let squares = |values: &[f32]| values.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
-    let dense: f64 = gradients.parameters.iter().map(|values| squares(values)).sum();
-    let rows: f64 = gradients.tables.iter().map(|table| squares(&table.values)).sum();
-    (dense + rows).sqrt()
 }

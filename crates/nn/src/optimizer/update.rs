@@ -1,6 +1,7 @@
 //! The update rules on slices.
 
 use super::OptimizerKind;
+use crate::step::cut_rows;
 use pulp::Arch;
 
 const BETA_1: f64 = 0.9;
@@ -17,6 +18,46 @@ pub(super) struct Moments {
 impl Moments {
     pub fn zeros(len: usize) -> Self {
         Self { first: vec![0.0; len], second: vec![0.0; len] }
+    }
+
+    /// The moments of consecutive `len` weights each; without end for SGD, which has none.
+    pub fn chunks(&mut self, len: usize) -> impl Iterator<Item = MomentsPart<'_>> {
+        let (mut first, mut second) =
+            (self.first.chunks_mut(len), self.second.chunks_mut(len));
+        std::iter::from_fn(move || {
+            let part = |chunk: Option<_>| chunk.unwrap_or_default();
+            Some(MomentsPart { first: part(first.next()), second: part(second.next()) })
+        })
+    }
+
+    /// The moments of chunks of table rows, cut like the rows themselves.
+    pub fn cut_rows(&mut self, chunks: &[&[u32]], dim: usize) -> Vec<MomentsPart<'_>> {
+        if self.first.is_empty() {
+            return chunks.iter().map(|_| MomentsPart::default()).collect();
+        }
+        let first = cut_rows(chunks, dim, &mut self.first).into_iter();
+        let second = cut_rows(chunks, dim, &mut self.second);
+        first.zip(second).map(|((_, first), (_, second))| MomentsPart { first, second }).collect()
+    }
+}
+
+/// Moments of some weights; empty for SGD.
+#[derive(Debug, Default)]
+pub(super) struct MomentsPart<'m> {
+    first: &'m mut [f32],
+    second: &'m mut [f32],
+}
+
+impl MomentsPart<'_> {
+    /// Those of `len` weights from `start`.
+    pub fn part(&mut self, start: usize, len: usize) -> MomentsPart<'_> {
+        if self.first.is_empty() {
+            return MomentsPart::default();
+        }
+        MomentsPart {
+            first: &mut self.first[start..start + len],
+            second: &mut self.second[start..start + len],
+        }
     }
 }
 
@@ -43,45 +84,34 @@ impl Rule {
         Self { kind, rate: (rate * correction) as f32, shrink }
     }
 
-    /// Updates `weights`, whose moments begin at `start`.
-    pub fn update(
-        &self,
-        weights: &mut [f32],
-        gradient: &[f32],
-        moments: &mut Moments,
-        start: usize,
-    ) {
+    /// Updates `weights`.
+    pub fn update(&self, weights: &mut [f32], gradient: &[f32], moments: MomentsPart<'_>) {
         let (rate, shrink) = (self.rate, self.shrink);
-        match self.kind {
-            OptimizerKind::Sgd => {
-                for (weight, gradient) in weights.iter_mut().zip(gradient) {
-                    *weight -= rate * (shrink * gradient);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || match self.kind {
+                OptimizerKind::Sgd => {
+                    for (weight, gradient) in weights.iter_mut().zip(gradient) {
+                        *weight -= rate * (shrink * gradient);
+                    }
                 }
-            }
-            OptimizerKind::Adam => {
-                let range = start..start + weights.len();
-                let first = &mut moments.first[range.clone()];
-                let second = &mut moments.second[range];
-                let (keep_1, take_1) = (BETA_1 as f32, (1.0 - BETA_1) as f32);
-                let (keep_2, take_2) = (BETA_2 as f32, (1.0 - BETA_2) as f32);
-                Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        for (((weight, gradient), first), second) in weights
-                            .iter_mut()
-                            .zip(gradient)
-                            .zip(first.iter_mut())
-                            .zip(second.iter_mut())
-                        {
-                            let gradient = shrink * gradient;
-                            *first = keep_1 * *first + take_1 * gradient;
-                            *second = keep_2 * *second + take_2 * (gradient * gradient);
-                            *weight -= rate * *first / (second.sqrt() + EPSILON);
-                        }
-                    },
-                );
-            }
-        }
+                OptimizerKind::Adam => {
+                    let (keep_1, take_1) = (BETA_1 as f32, (1.0 - BETA_1) as f32);
+                    let (keep_2, take_2) = (BETA_2 as f32, (1.0 - BETA_2) as f32);
+                    for (((weight, gradient), first), second) in weights
+                        .iter_mut()
+                        .zip(gradient)
+                        .zip(moments.first.iter_mut())
+                        .zip(moments.second.iter_mut())
+                    {
+                        let gradient = shrink * gradient;
+                        *first = keep_1 * *first + take_1 * gradient;
+                        *second = keep_2 * *second + take_2 * (gradient * gradient);
+                        *weight -= rate * *first / (second.sqrt() + EPSILON);
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -104,8 +134,7 @@ mod tests {
             Rule::new(OptimizerKind::Adam, 0.01, t as u64, 1.0).update(
                 &mut weights,
                 &[*g as f32],
-                &mut moments,
-                0,
+                moments.cut_rows(&[&[0]], 1).remove(0),
             );
             assert!((f64::from(weights[0]) - w).abs() < 1e-6, "{} {w}", weights[0]);
         }
@@ -117,8 +146,7 @@ mod tests {
         Rule::new(OptimizerKind::Sgd, 0.5, 1, 0.25).update(
             &mut weights,
             &[4.0, -8.0],
-            &mut Moments::default(),
-            0,
+            MomentsPart::default(),
         );
         assert_eq!(weights, [0.5, 3.0]);
     }

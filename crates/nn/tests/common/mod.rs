@@ -59,9 +59,10 @@ pub fn reading(row: usize, column: usize) -> f64 {
 
 /// A matrix read out as one logit a row: each number of it counts, each with another weight.
 pub fn read_out<T: Tape>(graph: &mut Graph<'_, T>, matrix: &Matrix) -> Result<Matrix> {
-    let width = matrix.as_vec().len() / graph.rows();
+    let width = matrix.shape().1;
+    let first = graph.first_row();
     let weights = (0..graph.rows())
-        .flat_map(|row| (0..width).map(move |column| reading(row, column) as f32))
+        .flat_map(|row| (0..width).map(move |column| reading(first + row, column) as f32))
         .collect();
     let weights = graph.matrix(weights, graph.rows(), width)?;
     let weighed = graph.multiply(matrix, &weights)?;

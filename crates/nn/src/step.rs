@@ -1,0 +1,314 @@
+//! Forward and backward pass of a batch, lane by lane, and the sums over lanes.
+
+use crate::exchange::Exchange;
+use crate::graph::{Collected, EventGradients};
+use crate::lookup::{IdColumns, RowUses};
+use crate::memory::Pool;
+use crate::regularizer::RowPenalties;
+use crate::shards::{Shard, lanes};
+use crate::weights::BatchStatistics;
+use crate::{CtrModel, Error, Graph, Result, StatisticsId, Training, Weights};
+use ctr_core::Batch;
+use dfdx::prelude::Cpu;
+use rayon::prelude::*;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Gradients of one batch and the memory in which they lie; reused from step to step.
+#[derive(Default)]
+pub(crate) struct StepMemory {
+    lanes: Vec<LaneMemory>,
+    tables: Vec<TableGradients>,
+    /// For statistics of the whole batch: one thread a lane, as lanes wait for each other.
+    lane_threads: Option<rayon::ThreadPool>,
+}
+
+#[derive(Default)]
+struct LaneMemory {
+    free: Vec<Vec<f32>>,
+    collected: Collected,
+    device: Cpu,
+}
+
+/// Gradients of the rows of one table.
+#[derive(Default)]
+pub(crate) struct TableGradients {
+    pub uses: RowUses,
+    /// One a row of `uses.rows`, row by row.
+    pub values: Vec<f32>,
+}
+
+/// What a pass found, apart from the gradients.
+pub(crate) struct Passed {
+    /// Mean logistic loss.
+    pub loss: f64,
+    /// Sum of the squares of all gradients.
+    pub squares: f64,
+    pub moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
+}
+
+/// Numbers of a dense gradient that one task sums up.
+const DENSE_CHUNK: usize = 16_384;
+/// Numbers of a table's gradient that one task sums up.
+const ROWS_CHUNK: usize = 8_192;
+
+/// A part of a step that runs beside others.
+pub(crate) type Task<'t, R> = Box<dyn FnOnce() -> R + Send + 't>;
+
+/// Runs tasks on rayon's current threads; results are in the order of the tasks.
+pub(crate) fn run_all<R: Send>(tasks: Vec<Task<'_, R>>) -> Vec<R> {
+    if rayon::current_num_threads() == 1 {
+        tasks.into_iter().map(|task| task()).collect()
+    } else {
+        tasks.into_par_iter().with_max_len(1).map(|task| task()).collect()
+    }
+}
+
+impl StepMemory {
+    /// Loss and gradients of a batch.
+    pub fn pass(
+        &mut self,
+        model: &dyn CtrModel,
+        weights: &Weights,
+        penalties: &RowPenalties,
+        batch: &Batch,
+    ) -> Result<Passed> {
+        if batch.rows() == 0 {
+            return Err(Error::Batch("a training step needs at least one row".into()));
+        }
+        let ids = IdColumns::new(weights, batch)?;
+        let tied = !weights.statistics.is_empty();
+        let lanes = lanes(batch, tied);
+        self.lanes.resize_with(lanes.len(), LaneMemory::default);
+        self.tables.resize_with(weights.tables.len(), TableGradients::default);
+        let pass = Pass { model, weights, ids: &ids, batch };
+        let reports = if tied && lanes.len() > 1 {
+            self.run_tied(&pass, &lanes)?
+        } else {
+            self.run_free(&pass, &lanes)?
+        };
+        let loss = reports.iter().map(|report| report.loss).sum::<f64>() / batch.rows() as f64;
+        let squares = self.sum_up(weights, penalties, &ids);
+        let moved_statistics =
+            reports.into_iter().next().map(|report| report.moved_statistics).unwrap_or_default();
+        Ok(Passed { loss, squares, moved_statistics })
+    }
+
+    /// Lanes that need nothing of each other, and beside them the search for each row's uses.
+    fn run_free(&mut self, pass: &Pass<'_>, lanes: &[Vec<Shard>]) -> Result<Vec<LaneReport>> {
+        let lane_tasks = lanes.iter().zip(&mut self.lanes).map(|(shards, memory)| {
+            Box::new(move || Some(pass.lane(shards, memory, None))) as Task<'_, _>
+        });
+        let use_tasks = pass.ids.tables.iter().zip(&mut self.tables).map(|(columns, table)| {
+            Box::new(move || {
+                table.uses.collect(columns);
+                None
+            }) as Task<'_, _>
+        });
+        run_all(lane_tasks.chain(use_tasks).collect()).into_iter().flatten().collect()
+    }
+
+    /// Lanes that meet in the middle: each on a thread of its own, but no more of them at work at a time
+    /// than rayon has threads here.
+    fn run_tied(&mut self, pass: &Pass<'_>, lanes: &[Vec<Shard>]) -> Result<Vec<LaneReport>> {
+        let fits = |pool: &rayon::ThreadPool| pool.current_num_threads() == lanes.len();
+        if !self.lane_threads.as_ref().is_some_and(fits) {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(lanes.len()).build();
+            self.lane_threads = Some(pool.map_err(|error| Error::Threads(error.to_string()))?);
+        }
+        let exchange = Arc::new(Exchange::new(lanes.len(), rayon::current_num_threads()));
+        let memories: Vec<Mutex<&mut LaneMemory>> = self.lanes.iter_mut().map(Mutex::new).collect();
+        let reports = match &self.lane_threads {
+            Some(threads) => threads.broadcast(|context| {
+                let lane = context.index();
+                let mut memory = memories[lane].lock().unwrap_or_else(PoisonError::into_inner);
+                let meeting = Some((exchange.clone(), lane));
+                exchange.run(|| pass.lane(&lanes[lane], &mut memory, meeting))
+            }),
+            None => Vec::new(),
+        };
+        run_all(
+            pass.ids
+                .tables
+                .iter()
+                .zip(&mut self.tables)
+                .map(|(columns, table)| {
+                    Box::new(move || table.uses.collect(columns)) as Task<'_, ()>
+                })
+                .collect(),
+        );
+        reports.into_iter().collect()
+    }
+
+    /// Sums the dense gradients over lanes into the first lane's, and the gradients of events over the
+    /// uses of each table row. Gives the sum of squares of the results.
+    fn sum_up(&mut self, weights: &Weights, penalties: &RowPenalties, ids: &IdColumns<'_>) -> f64 {
+        let Some((first, others)) = self.lanes.split_first_mut() else { return 0.0 };
+        let (others, Collected { dense, events }) = (&*others, &mut first.collected);
+        let events: Vec<&EventGradients> = events
+            .iter()
+            .chain(others.iter().flat_map(|lane| &lane.collected.events))
+            .collect();
+        let mut tasks: Vec<Task<'_, f64>> = Vec::new();
+        let dense = dense.values.chunks_mut(DENSE_CHUNK);
+        for (index, sum) in dense.enumerate() {
+            tasks.push(Box::new(move || {
+                let range = index * DENSE_CHUNK..index * DENSE_CHUNK + sum.len();
+                for lane in others {
+                    crate::kernels::add(&lane.collected.dense.values[range.clone()], sum);
+                }
+                crate::kernels::sum_of_squares(sum)
+            }));
+        }
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            let (weights, columns) = (&weights.tables[index], &ids.tables[index]);
+            let sources = Sources::new(index, columns.len(), &events);
+            let sources = Arc::new(sources);
+            let dim = weights.dim;
+            table.values.resize(table.uses.rows.len() * dim, 0.0);
+            let rows = (ROWS_CHUNK / dim).max(1);
+            let uses = &table.uses;
+            for (chunk, values) in table.values.chunks_mut(rows * dim).enumerate() {
+                let sources = sources.clone();
+                tasks.push(Box::new(move || {
+                    for (offset, to) in values.chunks_exact_mut(dim).enumerate() {
+                        let row = chunk * rows + offset;
+                        to.fill(0.0);
+                        for &(column, event) in uses.of(row) {
+                            let share = columns[column as usize].bag(event as usize).1;
+                            sources.add(column as usize, event as usize, share, to);
+                        }
+                        penalties.add(index, weights, uses.rows[row], to);
+                    }
+                    crate::kernels::sum_of_squares(values)
+                }));
+            }
+        }
+        run_all(tasks).into_iter().sum()
+    }
+
+    /// The summed gradients of all dense parameters, one after the other.
+    pub fn dense(&self) -> &[f32] {
+        self.lanes.first().map_or(&[], |lane| &lane.collected.dense.values)
+    }
+
+    /// The gradients of each table's rows.
+    pub fn tables(&self) -> &[TableGradients] {
+        &self.tables
+    }
+}
+
+/// Where the gradients of one table's columns lie.
+struct Sources<'e> {
+    /// For each column the parts of its events: gradients, and where the table's numbers begin.
+    columns: Vec<Vec<(&'e EventGradients, usize)>>,
+}
+
+impl<'e> Sources<'e> {
+    fn new(table: usize, columns: usize, events: &[&'e EventGradients]) -> Self {
+        let mut found = vec![Vec::new(); columns];
+        for gradients in events {
+            let mut start = 0;
+            for part in &gradients.parts {
+                if part.table == table {
+                    found[part.column].push((*gradients, start));
+                }
+                start += part.dim;
+            }
+        }
+        Self { columns: found }
+    }
+
+    /// Adds `share` times the gradients of an event.
+    fn add(&self, column: usize, event: usize, share: f32, to: &mut [f32]) {
+        for &(gradients, start) in &self.columns[column] {
+            let Some(local) = event.checked_sub(gradients.first) else { continue };
+            let from = local * gradients.width + start;
+            if let Some(from) = gradients.values.get(from..from + to.len()) {
+                crate::kernels::axpy(share, from, to);
+            }
+        }
+    }
+}
+
+/// What all lanes read.
+struct Pass<'p> {
+    model: &'p dyn CtrModel,
+    weights: &'p Weights,
+    ids: &'p IdColumns<'p>,
+    batch: &'p Batch,
+}
+
+struct LaneReport {
+    /// Sum over rows.
+    loss: f64,
+    moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
+}
+
+impl Pass<'_> {
+    fn lane(
+        &self,
+        shards: &[Shard],
+        memory: &mut LaneMemory,
+        exchange: Option<(Arc<Exchange>, usize)>,
+    ) -> Result<LaneReport> {
+        let mut collected = std::mem::take(&mut memory.collected);
+        let mut free = std::mem::take(&mut memory.free);
+        free.extend(collected.events.drain(..).map(|gradients| gradients.values));
+        let pool = Pool::with(free);
+        let places = || self.weights.parameters.iter().map(crate::Parameter::place);
+        let len = places().last().map_or(0, |place| place.start + place.len);
+        collected.dense.values.resize(len, 0.0);
+        collected.dense.written.clear();
+        collected.dense.written.resize(self.weights.parameters.len(), false);
+        let collected = Rc::new(RefCell::new(collected));
+        let mut report = LaneReport { loss: 0.0, moved_statistics: Vec::new() };
+        for shard in shards {
+            let mut graph = Graph::<Training>::new(
+                self.weights,
+                self.ids,
+                shard,
+                pool.clone(),
+                memory.device.clone(),
+            );
+            graph.collected = collected.clone();
+            graph.exchange.clone_from(&exchange);
+            let logits = self.model.training_logits(&mut graph)?;
+            let labels = &self.batch.labels[shard.rows.clone()];
+            report.loss += graph.log_loss(&logits, labels, self.batch.rows())?;
+            report.moved_statistics = std::mem::take(&mut graph.moved_statistics);
+            drop(logits);
+            graph.backward()?;
+        }
+        let mut collected = collected.take();
+        for place in places() {
+            if !collected.dense.written[place.index] {
+                collected.dense.values[place.start..place.start + place.len].fill(0.0);
+            }
+        }
+        memory.collected = collected;
+        memory.free = pool.drain();
+        Ok(report)
+    }
+}
+
+/// The rows of a table, cut at the bounds of `chunks` of rising row numbers: for each chunk its first
+/// row's place and the numbers up to its last row's end.
+pub(crate) fn cut_rows<'v>(
+    chunks: &[&[u32]],
+    dim: usize,
+    values: &'v mut [f32],
+) -> Vec<(usize, &'v mut [f32])> {
+    let mut cut = Vec::with_capacity(chunks.len());
+    let (mut rest, mut position) = (values, 0);
+    for chunk in chunks {
+        let (Some(&first), Some(&last)) = (chunk.first(), chunk.last()) else { continue };
+        let (start, end) = (first as usize * dim, (last as usize + 1) * dim);
+        let (part, after) =
+            rest.split_at_mut(start.max(position) - position).1.split_at_mut(end - start);
+        cut.push((start, part));
+        (rest, position) = (after, end);
+    }
+    cut
+}
