@@ -47,16 +47,17 @@ const MOST_LANES: usize = 8;
 /// Arithmetic of a row without behaviors, counted in behaviors: for shards of like cost.
 const ROW_COST: usize = 2;
 
-/// The lanes of a training step: each a list of shards, to be computed one after the other. With
-/// `whole_lanes` each lane is one shard, because statistics over the whole batch tie the rows together.
-pub(crate) fn lanes(batch: &Batch, whole_lanes: bool) -> Vec<Vec<Shard>> {
+/// The lanes of a training step: each a list of shards, to be computed one after the other.
+///
+/// `tied` lanes are one shard each and half as many, because statistics over the whole batch tie the rows
+/// together: all lanes meet in the middle, which costs the more the more there are.
+pub(crate) fn lanes(batch: &Batch, tied: bool) -> Vec<Vec<Shard>> {
     let rows = batch.rows();
-    let lanes = (rows / FEWEST_ROWS).clamp(1, MOST_LANES);
-    // Four parts for a usual batch: enough for four cores, and half the sums of eight.
-    let lanes = if rows <= 8 * MOST_ROWS { lanes.min(4) } else { lanes };
-    let per_lane = if whole_lanes { 1 } else { rows.div_ceil(lanes * MOST_ROWS).max(1) };
-    let mut shards = split(batch, lanes * per_lane).into_iter();
-    (0..lanes).map(|_| shards.by_ref().take(per_lane).collect()).collect()
+    let rows_a_lane = if tied { 2 * MOST_ROWS } else { MOST_ROWS };
+    let lanes = (rows / rows_a_lane).clamp(2, MOST_LANES).min(rows / FEWEST_ROWS).max(1);
+    let shards_a_lane = if tied { 1 } else { rows.div_ceil(lanes * MOST_ROWS).max(1) };
+    let mut shards = split(batch, lanes * shards_a_lane).into_iter();
+    (0..lanes).map(|_| shards.by_ref().take(shards_a_lane).collect()).collect()
 }
 
 /// Cuts a batch into `count` shards of about equal cost. The last ones may be empty.
@@ -139,6 +140,7 @@ mod tests {
         assert_eq!(sizes(32, false), [[16], [16]]);
         assert_eq!(sizes(256, false), [[64]; 4]);
         assert_eq!(sizes(1024, false), [[64, 64]; 8]);
+        assert_eq!(sizes(256, true), [[128]; 2]);
         assert_eq!(sizes(1024, true), [[128]; 8]);
     }
 }
