@@ -29,7 +29,7 @@ pub use frame::{
 };
 pub use graph::{Graph, Matrix, Tape};
 pub use init::Init;
-pub use kernels::sigmoid;
+pub use kernels::{View, Write, multiply, sigmoid};
 pub use layers::{
     Activation, ActivationLayer, ActivationUnit, ActivationUnitConfig, AttentionNormalization,
     Dense, Mlp, Normalization, NormalizationLayer, UnitInputs,
@@ -41,7 +41,7 @@ pub use model::{
 pub use ops::Pooling;
 pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
 pub use persist::{NamedTensors, StoredTensor};
-pub use regularizer::RowPenalties;
+pub use regularizer::{Occurrences, RowPenalties};
 pub use weights::{EmbeddingTable, Parameter, Statistics, Weights};
 
 /// The tape of a training pass.

@@ -1,6 +1,63 @@
 //! Penalties on table rows.
 
+use crate::lookup::IdColumns;
 use crate::{EmbeddingTable, Error, Result, Weights};
+use ctr_core::Batch;
+
+/// Counts in how many samples each table row occurs: n_j of equations 4 to 7. A sample that names a row
+/// several times, in its history or as candidate, counts once.
+#[derive(Clone, Debug)]
+pub struct Occurrences {
+    counts: Vec<Vec<u32>>,
+    /// The last sample that named a row, counted from 1.
+    last: Vec<Vec<u32>>,
+    samples: u32,
+}
+
+impl Occurrences {
+    /// No samples yet.
+    pub fn new(weights: &Weights) -> Self {
+        let zeros: Vec<Vec<u32>> =
+            weights.tables.iter().map(|table| vec![0; table.vocabulary]).collect();
+        Self { counts: zeros.clone(), last: zeros, samples: 0 }
+    }
+
+    /// Counts the samples of a batch.
+    ///
+    /// # Errors
+    /// When the batch does not fit the model.
+    pub fn add(&mut self, weights: &Weights, batch: &Batch) -> Result<()> {
+        let ids = IdColumns::new(weights, batch)?;
+        for row in 0..batch.rows() {
+            self.samples = self.samples.checked_add(1).ok_or_else(|| {
+                Error::Batch(format!("more than {} samples cannot be counted", u32::MAX))
+            })?;
+            let tables = ids.tables.iter().zip(&mut self.counts).zip(&mut self.last);
+            for ((columns, counts), last) in tables {
+                for column in columns {
+                    let offsets = &batch.groups[column.group].offsets;
+                    let events = match offsets.get(row..=row + 1) {
+                        Some(bounds) => bounds[0] as usize..bounds[1] as usize,
+                        None => row..row + 1,
+                    };
+                    for &id in events.flat_map(|event| column.bag(event).0) {
+                        let id = id as usize;
+                        if last[id] != self.samples {
+                            last[id] = self.samples;
+                            counts[id] += 1;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// n_j of each table's rows.
+    pub fn counts(&self) -> &[Vec<u32>] {
+        &self.counts
+    }
+}
 
 /// For each table the factor of each row's penalty: the gradient of row j gains `factor_j · w_j` in
 /// batches that contain j. Tables without a penalty have none.
@@ -42,5 +99,61 @@ impl RowPenalties {
         if let Some(factors) = self.factors.get(index) {
             crate::kernels::axpy(factors[id as usize], table.row(id), gradient);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Init, TableSource, WeightsBuilder};
+    use ctr_core::{EventColumn, FieldReference, GroupEvents, SeedStreams};
+
+    fn weights() -> Weights {
+        let mut weights = Weights::default();
+        let fields =
+            vec![FieldReference { group: 0, field: 0 }, FieldReference { group: 1, field: 0 }];
+        WeightsBuilder::new(&mut weights, SeedStreams::new(1)).table(
+            "t",
+            6,
+            2,
+            Init::GlorotUniform,
+            TableSource::Fields(fields),
+        );
+        weights
+    }
+
+    #[test]
+    fn a_sample_counts_a_row_once_however_often_it_names_it() {
+        let weights = weights();
+        let batch = Batch {
+            labels: vec![1.0, 0.0, 0.0],
+            groups: vec![
+                GroupEvents {
+                    offsets: vec![0, 3, 3, 5],
+                    fields: vec![EventColumn::single(vec![4, 2, 4, 1, 2])],
+                },
+                GroupEvents { offsets: vec![], fields: vec![EventColumn::single(vec![2, 3, 4])] },
+            ],
+        };
+        let mut occurrences = Occurrences::new(&weights);
+        occurrences.add(&weights, &batch).unwrap();
+        assert_eq!(occurrences.counts()[0], [0, 1, 2, 1, 2, 0]);
+        occurrences.add(&weights, &batch).unwrap();
+        assert_eq!(occurrences.counts()[0], [0, 2, 4, 2, 4, 0]);
+    }
+
+    #[test]
+    fn the_penalty_is_lambda_over_n_times_the_row() {
+        let weights = weights();
+        let counts = [vec![0, 1, 2, 4, 8, 16]];
+        let penalties = RowPenalties::mini_batch_aware(&weights, 0.5, &counts).unwrap();
+        for (id, factor) in [(0, 0.5f32), (2, 0.25), (5, 0.03125)] {
+            let mut gradient = [1.0, -1.0];
+            penalties.add(0, &weights.tables[0], id, &mut gradient);
+            let row = weights.tables[0].row(id);
+            assert_eq!(gradient, [1.0 + factor * row[0], -1.0 + factor * row[1]]);
+        }
+        assert!(RowPenalties::mini_batch_aware(&weights, -1.0, &counts).is_err());
+        assert!(RowPenalties::mini_batch_aware(&weights, 0.5, &[vec![1; 5]]).is_err());
     }
 }

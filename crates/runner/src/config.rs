@@ -9,18 +9,31 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What keeps embeddings from overfitting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// `--set regularizer=mba` gives a kind with its defaults, `--set regularizer.lambda=0.001` a setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Regularizer {
     /// Nothing: what the paper and the authors' code do on the public data sets.
     #[default]
     None,
+    /// Mini-batch-aware L2 (section 5.1, equation 7): the rows of a batch alone, each by λ / n_j.
+    Mba {
+        /// λ; 0.01 in the paper, section 6.5.
+        #[serde(default = "paper_lambda")]
+        lambda: f32,
+    },
+}
+
+fn paper_lambda() -> f32 {
+    0.01
 }
 
 impl std::fmt::Display for Regularizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::None => f.write_str("none"),
+            Self::Mba { lambda } => write!(f, "mba-{lambda}"),
         }
     }
 }
@@ -124,6 +137,11 @@ pub fn resolve(
 fn typed(value: &Value) -> Result<RunConfig> {
     let config: RunConfig = serde_json::from_value(value.clone())?;
     config.train.validate()?;
+    if let Regularizer::Mba { lambda } = config.regularizer
+        && !(lambda >= 0.0 && lambda.is_finite())
+    {
+        bail!("regularizer.lambda is {lambda}, expected a number from 0");
+    }
     Ok(config)
 }
 
@@ -149,12 +167,21 @@ fn read_file(path: &Path, model: ModelId) -> Result<Value> {
 }
 
 /// Tables that stand for one choice: another choice replaces them as a whole.
-const CHOICES: [&str; 2] = ["schedule", "embedding_init"];
+const CHOICES: [&str; 3] = ["schedule", "embedding_init", "regularizer"];
+
+/// A kind alone stands for the table of that kind.
+fn as_choice(key: &str, value: &Value) -> Value {
+    match value {
+        Value::String(kind) if key == "regularizer" => serde_json::json!({ "kind": kind }),
+        value => value.clone(),
+    }
+}
 
 fn merge(base: &mut Value, over: &Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
+                let value = &as_choice(key, value);
                 match base.get_mut(key) {
                     Some(existing) if !CHOICES.contains(&key.as_str()) => merge(existing, value),
                     _ => {
@@ -176,6 +203,7 @@ fn set(value: &mut Value, key: &str, to: Value) -> Result<()> {
         };
         if depth + 1 == path.len() {
             // Another kind of schedule has other settings.
+            let to = as_choice(part, &to);
             if *part == "kind" && depth > 0 && CHOICES.contains(&path[depth - 1]) {
                 table.clear();
             }
@@ -247,6 +275,13 @@ mod tests {
         assert_eq!(config.train.optimizer.schedule, Schedule::Constant);
         assert_eq!(config.train.batch_size, 64);
 
+        let regularizer = |settings| resolved(ModelId::Din, "small", settings).unwrap().regularizer;
+        assert_eq!(regularizer(&["regularizer=mba"]), Regularizer::Mba { lambda: 0.01 });
+        let settings = ["regularizer=mba", "regularizer.lambda=0.5"];
+        assert_eq!(regularizer(&settings), Regularizer::Mba { lambda: 0.5 });
+        let settings = ["regularizer=mba", "regularizer.lambda=0.5", "regularizer=none"];
+        assert_eq!(regularizer(&settings), Regularizer::None);
+
         let message =
             |setting| format!("{:#}", resolved(ModelId::Din, "small", &[setting]).unwrap_err());
         assert!(message("train.batchsize=64").contains("unknown field `batchsize`"));
@@ -254,6 +289,7 @@ mod tests {
         assert!(message("train.batch_size=many").contains("--set train.batch_size=many"));
         assert!(message("train.batch_size=0").contains("at least 1"));
         assert!(message("regularizer=mba2").contains("unknown variant `mba2`"));
+        assert!(message("regularizer.lambda=0.1").contains("lambda"));
         assert!(message("nonsense").contains("expected key=value"));
     }
 }

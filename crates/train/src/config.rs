@@ -84,7 +84,7 @@ impl TrainConfig {
     }
 
     /// `max_history` as a batch wants it.
-    pub(crate) fn history_limit(&self) -> Option<u32> {
+    pub fn history_limit(&self) -> Option<u32> {
         (self.max_history > 0).then_some(self.max_history)
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use ctr_core::{Batch, Dataset, Split};
 use ctr_metrics::GaucVariant;
-use ctr_nn::{Network, ScoringMemory};
+use ctr_nn::{Network, Occurrences, ScoringMemory, Weights};
 use rayon::prelude::*;
 
 /// Metrics of one split.
@@ -59,4 +59,23 @@ pub fn score_split(
         )
         .collect::<std::result::Result<_, _>>()?;
     Ok(parts.concat())
+}
+
+/// In how many training rows each table row occurs: n_j of the paper's equations 4 to 7.
+///
+/// # Errors
+/// When the dataset does not fit the weights.
+pub fn count_occurrences(
+    dataset: &Dataset,
+    weights: &Weights,
+    max_history: Option<u32>,
+) -> Result<Occurrences> {
+    let rows: Vec<u32> = (0..dataset.train.rows() as u32).collect();
+    let mut occurrences = Occurrences::new(weights);
+    let mut batch = Batch::default();
+    for rows in rows.chunks(4096) {
+        dataset.fill_batch(Split::Train, rows, max_history, &mut batch);
+        occurrences.add(weights, &batch)?;
+    }
+    Ok(occurrences)
 }

@@ -10,5 +10,5 @@ mod run;
 pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
 pub use config::TrainConfig;
 pub use error::{Error, Result};
-pub use evaluate::{Evaluation, score_split};
+pub use evaluate::{Evaluation, count_occurrences, score_split};
 pub use run::{Chosen, Observer, Outcome, RunSpec, Silent, signature, train};

@@ -14,7 +14,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// A matrix to read, of any strides: the left operand.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'a> {
+pub struct View<'a> {
     values: &'a [f32],
     rows: usize,
     columns: usize,
@@ -42,7 +42,7 @@ impl<'a> View<'a> {
 
 /// What becomes of the numbers that the result's memory holds before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
+pub enum Write {
     /// They are not looked at.
     Over,
     /// The product is added to them.
@@ -60,8 +60,8 @@ impl Write {
 /// as `out` has numbers a row of `left`.
 ///
 /// # Panics
-/// When the lengths do not fit: layers check shapes before, so this is a bug in this crate.
-pub(crate) fn multiply(left: View<'_>, right: &[f32], out: &mut [f32], write: Write) {
+/// When the lengths do not fit; layers check shapes before.
+pub fn multiply(left: View<'_>, right: &[f32], out: &mut [f32], write: Write) {
     let (rows, inner) = (left.rows, left.columns);
     if rows == 0 {
         return;
