@@ -45,7 +45,7 @@ unit:
 	$(CARGO) test --release --workspace --locked
 
 bench:
-	$(CARGO) bench --locked -p ctr-metrics -p ctr-dataset-prep -p ctr-train
+	$(CARGO) bench --locked -p ctr-nn -p ctr-train -p ctr-metrics -p ctr-dataset-prep
 
 clean-reports:
 	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.png

@@ -1,5 +1,6 @@
 //! Training steps and scoring with the authors' shapes on Electronics-like rows. Throughput is rows a
-//! second.
+//! second. On as many
+//! threads as there are cores, or RAYON_NUM_THREADS.
 
 // Helpers outside of test functions may panic too.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -11,8 +12,11 @@ use electronics_like::{batches, network};
 mod electronics_like;
 
 fn steps(criterion: &mut Criterion) {
-    for name in ["base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"] {
-        let mut network = network(name).unwrap().unwrap();
+    // This thread is one of the pool's, as it is in a run.
+    rayon::ThreadPoolBuilder::new().use_current_thread().build_global().unwrap();
+    for model in ["base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"] {
+        let mut network = network(model).unwrap().unwrap();
+        let name = model.trim_end_matches("_model");
         let mut group = criterion.benchmark_group(format!("{name}_step"));
         group.sample_size(20);
         for rows in [32, 256, 1024] {

@@ -1,11 +1,15 @@
 //! Rows like those of Electronics, and networks of the authors' shapes for them: 63,001 goods, 801
-//! categories, histories of 5.2 behaviors on average. Shared by the benchmark and the example `peers`.
+//! categories, histories of 5.2 behaviors on average. Shared by the benchmarks and the example `peers`.
+// Not every one of them needs all of it.
+#![allow(dead_code)]
 
 use ctr_core::{Batch, EventColumn, GroupEvents, Schema, SeedStreams};
 use ctr_nn::{Network, Result};
 
-const GOODS: u32 = 63_001;
-const CATEGORIES: u32 = 801;
+/// Goods of Electronics.
+pub const GOODS: u32 = 63_001;
+/// Categories of Electronics.
+pub const CATEGORIES: u32 = 801;
 
 /// Groups and vocabularies of the rows.
 pub fn schema() -> Schema {
@@ -14,6 +18,11 @@ pub fn schema() -> Schema {
 
 /// Batches of `rows` rows each; the same ones in every process.
 pub fn batches(rows: usize, count: usize) -> Vec<Batch> {
+    batches_of(GOODS, rows, count)
+}
+
+/// The same with another number of goods.
+pub fn batches_of(all_goods: u32, rows: usize, count: usize) -> Vec<Batch> {
     let mut stream = SeedStreams::new(1).stream("bench");
     (0..count)
         .map(|_| {
@@ -29,7 +38,7 @@ pub fn batches(rows: usize, count: usize) -> Vec<Batch> {
             let mut pair = |events: usize| {
                 // Popularity falls off like a power law.
                 let goods: Vec<u32> = (0..events)
-                    .map(|_| 1 + (f64::from(GOODS) * stream.unit().powi(3)) as u32)
+                    .map(|_| 1 + (f64::from(all_goods - 1) * stream.unit().powi(3)) as u32)
                     .collect();
                 let cates = goods.iter().map(|id| 1 + id % CATEGORIES).collect();
                 vec![EventColumn::single(goods), EventColumn::single(cates)]
