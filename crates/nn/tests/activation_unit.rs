@@ -197,6 +197,8 @@ fn the_split_form_equals_the_plain_one() {
                 (6, vec![5], vec![3, 0, 1, 7, 2]),
                 (6, vec![5, 3], vec![3, 0, 1, 7, 2]),
                 (16, vec![24, 10], vec![40, 1, 0, 0, 25, 13, 90, 2]),
+                // Several lanes.
+                (6, vec![5, 3], (0..40).map(|row| row % 7).collect()),
             ] {
                 let config = ActivationUnitConfig {
                     hidden_units,

@@ -30,6 +30,8 @@ enum Operation {
     /// A matrix with itself on both sides.
     Square,
     Double,
+    /// An operation of dfdx itself.
+    Stock,
 }
 
 struct Probe {
@@ -66,6 +68,7 @@ impl Architecture for Probe {
             Operation::SumColumns => graph.sum_columns(&candidate, Some(self.bias))?,
             Operation::Square => graph.multiply(&candidate, &candidate)?,
             Operation::Double => graph.add(&candidate, &candidate)?,
+            Operation::Stock => graph.stock(&candidate, |x| Ok(x.try_tanh()?))?,
         };
         read_out(graph, &output)
     }
@@ -146,6 +149,7 @@ fn expected(operation: Operation, values: &Values, batch: &Batch) -> Vec<f64> {
             Operation::SumColumns => vec![values["bias"][0] + candidate.iter().sum::<f64>()],
             Operation::Square => candidate.iter().map(|x| x * x).collect(),
             Operation::Double => candidate.iter().map(|x| x + x).collect(),
+            Operation::Stock => candidate.iter().map(|x| x.tanh()).collect(),
         }
     };
     read_out_f64(&(0..batch.rows()).map(row).collect::<Vec<_>>())
@@ -165,6 +169,7 @@ fn loops_agree() {
         Operation::SumColumns,
         Operation::Square,
         Operation::Double,
+        Operation::Stock,
     ] {
         let mut network = probe(operation);
         let mut worst = (0.0f64, 0.0f64);
