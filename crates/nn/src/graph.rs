@@ -18,7 +18,7 @@ pub trait Tape: dfdx::tensor::Tape<f32, Cpu> + 'static {}
 impl<T: dfdx::tensor::Tape<f32, Cpu> + 'static> Tape for T {}
 
 /// A tensor without elements: the key under which dfdx keeps a matrix's gradient.
-pub(crate) type Slot = Tensor<(usize, usize), f32, Cpu>;
+pub(crate) type Slot = Rc<Tensor<(usize, usize), f32, Cpu>>;
 
 /// A dense matrix of f32: rows of a batch (or events of it) by features. It carries no tape; the
 /// [`Graph`] does.
@@ -164,7 +164,7 @@ impl<'p, T: Tape> Graph<'p, T> {
         if values.len() != rows * columns {
             return Err(Error::Shape { op, left: (rows, columns), right: (values.len(), 1) });
         }
-        let slot = self.device.try_tensor_from_vec(Vec::new(), (0, 0))?;
+        let slot = Rc::new(self.device.try_tensor_from_vec(Vec::new(), (0, 0))?);
         Ok(Matrix { values: Rc::new(values), rows, columns, slot })
     }
 
@@ -243,13 +243,13 @@ impl BackwardPass<'_> {
     /// Takes the gradient of a matrix; it is needed only once, by the operation that made the matrix.
     /// Zeros for a matrix that nothing used.
     pub fn take(&mut self, slot: &Slot, len: usize) -> Done<Buffer> {
-        let values = std::mem::take(&mut **self.gradients.get_or_alloc_mut(slot)?);
+        let values = std::mem::take(&mut **self.gradients.get_or_alloc_mut(&**slot)?);
         Ok(if values.len() == len { self.pool.adopt(values) } else { self.pool.zeros(len) })
     }
 
     /// Adds to the gradient of a matrix.
     pub fn add(&mut self, slot: &Slot, gradient: Buffer) -> Done<()> {
-        let sum = self.gradients.get_or_alloc_mut(slot)?;
+        let sum = self.gradients.get_or_alloc_mut(&**slot)?;
         if sum.len() == gradient.len() {
             crate::kernels::add(&gradient, sum);
         } else {
@@ -261,7 +261,7 @@ impl BackwardPass<'_> {
     /// The gradient of a matrix, to be written, and whether it holds nothing yet: then every number of
     /// it must be written over.
     pub fn target(&mut self, slot: &Slot, len: usize) -> Done<(&mut [f32], bool)> {
-        let sum = self.gradients.get_or_alloc_mut(slot)?;
+        let sum = self.gradients.get_or_alloc_mut(&**slot)?;
         let fresh = sum.len() != len;
         if fresh {
             **sum = self.pool.take(len).into_vec();

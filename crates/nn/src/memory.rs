@@ -32,7 +32,7 @@ impl Pool {
         if cfg!(debug_assertions) {
             values.fill(f32::NAN);
         }
-        Buffer { values: std::mem::take(&mut values), pool: self.clone() }
+        Buffer { values, len, pool: self.clone() }
     }
 
     /// A buffer of `len` zeros.
@@ -44,16 +44,20 @@ impl Pool {
 
     /// Makes a vector a buffer of this pool.
     pub fn adopt(&self, values: Vec<f32>) -> Buffer {
-        Buffer { values, pool: self.clone() }
+        Buffer { len: values.len(), values, pool: self.clone() }
     }
 
+    /// A vector of at least `len` numbers.
     fn take_vec(&self, len: usize) -> Vec<f32> {
         let mut free = self.free.borrow_mut();
         let fitting = free.partition_point(|buffer| buffer.capacity() < len);
         // A buffer many times too large stays for one who needs it.
         if free.get(fitting).is_some_and(|buffer| buffer.capacity() / 4 <= len.max(256)) {
             let mut values = free.remove(fitting);
-            values.resize(len, 0.0);
+            // Never shortened, so that only numbers that never were any are cleared.
+            if values.len() < len {
+                values.resize(len, 0.0);
+            }
             values
         } else {
             drop(free);
@@ -76,20 +80,23 @@ impl Pool {
 /// Numbers on loan from a [`Pool`].
 #[derive(Debug)]
 pub(crate) struct Buffer {
+    /// `len` numbers, and perhaps some more of an earlier loan.
     values: Vec<f32>,
+    len: usize,
     pool: Pool,
 }
 
 impl Buffer {
     /// The vector itself, which then returns to no pool.
     pub fn into_vec(mut self) -> Vec<f32> {
+        self.values.truncate(self.len);
         std::mem::take(&mut self.values)
     }
 
     /// A copy in a buffer of the same pool.
     pub fn copy(&self) -> Self {
-        let mut copy = self.pool.take(self.values.len());
-        copy.copy_from_slice(&self.values);
+        let mut copy = self.pool.take(self.len);
+        copy.copy_from_slice(self);
         copy
     }
 }
@@ -97,13 +104,13 @@ impl Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.values
+        &self.values[..self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values
+        &mut self.values[..self.len]
     }
 }
 

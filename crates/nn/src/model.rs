@@ -109,7 +109,14 @@ impl Network {
     /// When the batch is empty or does not fit the model.
     pub fn gradients(&mut self, batch: &Batch) -> Result<BatchGradients> {
         let Self { model, weights, penalties, memory } = self;
-        let loss = memory.pass(&**model, weights, penalties, batch)?.loss;
+        let ids = IdColumns::new(weights, batch)?;
+        let loss = memory.pass(&**model, weights, &ids, batch)?.loss;
+        let mut sums = memory.sums(weights, &ids);
+        sums.dense.iter_mut().for_each(|part| part.run());
+        for part in sums.tables.iter_mut().flatten() {
+            let values = weights.tables[part.table].values();
+            part.run(penalties, values, 0);
+        }
         let parameters = weights
             .parameters
             .iter()
@@ -139,11 +146,13 @@ impl Network {
         let Self { model, weights, penalties, memory } = self;
         let refresh = weights.parameters.iter_mut().filter(|parameter| parameter.is_outdated());
         run_all(refresh.map(|p| Box::new(|| p.refresh()) as Task<'_, ()>).collect());
-        let passed = memory.pass(&**model, weights, penalties, batch)?;
+        let ids = IdColumns::new(weights, batch)?;
+        let passed = memory.pass(&**model, weights, &ids, batch)?;
         if !passed.loss.is_finite() {
             return Err(Error::Diverged { step: optimizer.steps() + 1, loss: passed.loss });
         }
-        let gradient_norm = optimizer.apply(weights, memory, passed.squares)?;
+        let sums = memory.sums(weights, &ids);
+        let gradient_norm = optimizer.apply(weights, penalties, sums)?;
         for (id, seen) in &passed.moved_statistics {
             weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }

@@ -2,7 +2,7 @@
 
 use crate::exchange::Exchange;
 use crate::graph::{Collected, EventGradients};
-use crate::lookup::{IdColumns, RowUses};
+use crate::lookup::{IdColumn, IdColumns, RowUses};
 use crate::memory::Pool;
 use crate::regularizer::RowPenalties;
 use crate::shards::{Shard, lanes};
@@ -43,15 +43,12 @@ pub(crate) struct TableGradients {
 pub(crate) struct Passed {
     /// Mean logistic loss.
     pub loss: f64,
-    /// Sum of the squares of all gradients.
-    pub squares: f64,
     pub moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
 }
 
-/// Numbers of a dense gradient that one task sums up.
-const DENSE_CHUNK: usize = 16_384;
-/// Numbers of a table's gradient that one task sums up.
-const ROWS_CHUNK: usize = 8_192;
+/// Numbers that one task sums up and updates: few enough to stay in the first-level cache between the
+/// two, enough for a task to be worth its start.
+pub(crate) const CHUNK: usize = 8_192;
 
 /// A part of a step that runs beside others.
 pub(crate) type Task<'t, R> = Box<dyn FnOnce() -> R + Send + 't>;
@@ -66,33 +63,32 @@ pub(crate) fn run_all<R: Send>(tasks: Vec<Task<'_, R>>) -> Vec<R> {
 }
 
 impl StepMemory {
-    /// Loss and gradients of a batch.
+    /// Forward and backward pass of a batch. Gradients lie about in parts afterward: see
+    /// [`StepMemory::sums`].
     pub fn pass(
         &mut self,
         model: &dyn CtrModel,
         weights: &Weights,
-        penalties: &RowPenalties,
+        ids: &IdColumns<'_>,
         batch: &Batch,
     ) -> Result<Passed> {
         if batch.rows() == 0 {
             return Err(Error::Batch("a training step needs at least one row".into()));
         }
-        let ids = IdColumns::new(weights, batch)?;
         let tied = !weights.statistics.is_empty();
         let lanes = lanes(batch, tied);
         self.lanes.resize_with(lanes.len(), LaneMemory::default);
         self.tables.resize_with(weights.tables.len(), TableGradients::default);
-        let pass = Pass { model, weights, ids: &ids, batch };
+        let pass = Pass { model, weights, ids, batch };
         let reports = if tied && lanes.len() > 1 {
             self.run_tied(&pass, &lanes)?
         } else {
             self.run_free(&pass, &lanes)?
         };
         let loss = reports.iter().map(|report| report.loss).sum::<f64>() / batch.rows() as f64;
-        let squares = self.sum_up(weights, penalties, &ids);
         let moved_statistics =
             reports.into_iter().next().map(|report| report.moved_statistics).unwrap_or_default();
-        Ok(Passed { loss, squares, moved_statistics })
+        Ok(Passed { loss, moved_statistics })
     }
 
     /// Lanes that need nothing of each other, and beside them the search for each row's uses.
@@ -141,62 +137,117 @@ impl StepMemory {
         reports.into_iter().collect()
     }
 
-    /// Sums the dense gradients over lanes into the first lane's, and the gradients of events over the
-    /// uses of each table row. Gives the sum of squares of the results.
-    fn sum_up(&mut self, weights: &Weights, penalties: &RowPenalties, ids: &IdColumns<'_>) -> f64 {
-        let Some((first, others)) = self.lanes.split_first_mut() else { return 0.0 };
+    /// The sums that are left to be done: of dense gradients over lanes, and of the gradients of events
+    /// over the uses of each table row. In parts of about the same size, in the order of weights.
+    pub fn sums<'m>(&'m mut self, weights: &Weights, ids: &'m IdColumns<'m>) -> Sums<'m> {
+        let mut sums = Sums::default();
+        let Some((first, others)) = self.lanes.split_first_mut() else { return sums };
         let (others, Collected { dense, events }) = (&*others, &mut first.collected);
-        let events: Vec<&EventGradients> = events
-            .iter()
-            .chain(others.iter().flat_map(|lane| &lane.collected.events))
-            .collect();
-        let mut tasks: Vec<Task<'_, f64>> = Vec::new();
-        let dense = dense.values.chunks_mut(DENSE_CHUNK);
-        for (index, sum) in dense.enumerate() {
-            tasks.push(Box::new(move || {
-                let range = index * DENSE_CHUNK..index * DENSE_CHUNK + sum.len();
-                for lane in others {
-                    crate::kernels::add(&lane.collected.dense.values[range.clone()], sum);
-                }
-                crate::kernels::sum_of_squares(sum)
-            }));
-        }
-        for (index, table) in self.tables.iter_mut().enumerate() {
-            let (weights, columns) = (&weights.tables[index], &ids.tables[index]);
-            let sources = Sources::new(index, columns.len(), &events);
-            let sources = Arc::new(sources);
-            let dim = weights.dim;
-            table.values.resize(table.uses.rows.len() * dim, 0.0);
-            let rows = (ROWS_CHUNK / dim).max(1);
-            let uses = &table.uses;
-            for (chunk, values) in table.values.chunks_mut(rows * dim).enumerate() {
-                let sources = sources.clone();
-                tasks.push(Box::new(move || {
-                    for (offset, to) in values.chunks_exact_mut(dim).enumerate() {
-                        let row = chunk * rows + offset;
-                        to.fill(0.0);
-                        for &(column, event) in uses.of(row) {
-                            let share = columns[column as usize].bag(event as usize).1;
-                            sources.add(column as usize, event as usize, share, to);
-                        }
-                        penalties.add(index, weights, uses.rows[row], to);
-                    }
-                    crate::kernels::sum_of_squares(values)
-                }));
+        let events: Vec<&EventGradients> =
+            events.iter().chain(others.iter().flat_map(|lane| &lane.collected.events)).collect();
+        let mut rest = dense.values.as_mut_slice();
+        for parameter in &weights.parameters {
+            let place = parameter.place();
+            let (own, after) = rest.split_at_mut(place.len);
+            rest = after;
+            for (index, sum) in own.chunks_mut(CHUNK).enumerate() {
+                let start = place.start + index * CHUNK;
+                let range = start..start + sum.len();
+                let lanes = others.iter().map(|lane| &lane.collected.dense.values[range.clone()]);
+                sums.dense.push(DenseSum { sum, others: lanes.collect() });
             }
         }
-        run_all(tasks).into_iter().sum()
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            let (dim, columns) = (weights.tables[index].dim, &ids.tables[index]);
+            let sources = Arc::new(Sources::new(index, columns.len(), &events));
+            table.values.resize(table.uses.rows.len() * dim, 0.0);
+            let (uses, count) = (&table.uses, rows_a_chunk(dim));
+            let gradients = table.values.chunks_mut(count * dim);
+            let parts = uses.rows.chunks(count).zip(gradients).enumerate();
+            sums.tables.push(
+                parts
+                    .map(|(chunk, (rows, gradients))| RowsSum {
+                        table: index,
+                        rows,
+                        gradients,
+                        first: chunk * count,
+                        uses,
+                        columns,
+                        sources: sources.clone(),
+                    })
+                    .collect(),
+            );
+        }
+        sums
     }
 
-    /// The summed gradients of all dense parameters, one after the other.
+    /// The gradients of all dense parameters, one after the other, when summed.
     pub fn dense(&self) -> &[f32] {
         self.lanes.first().map_or(&[], |lane| &lane.collected.dense.values)
     }
 
-    /// The gradients of each table's rows.
+    /// The gradients of each table's rows, when summed.
     pub fn tables(&self) -> &[TableGradients] {
         &self.tables
     }
+}
+
+/// See [`StepMemory::sums`].
+#[derive(Default)]
+pub(crate) struct Sums<'m> {
+    pub dense: Vec<DenseSum<'m>>,
+    /// One list a table.
+    pub tables: Vec<Vec<RowsSum<'m>>>,
+}
+
+/// Some numbers of a dense gradient: one lane's, to which those of the others are added.
+pub(crate) struct DenseSum<'m> {
+    pub sum: &'m mut [f32],
+    others: Vec<&'m [f32]>,
+}
+
+impl DenseSum<'_> {
+    /// Sums up, in the order of lanes.
+    pub fn run(&mut self) {
+        self.others.iter().for_each(|other| crate::kernels::add(other, self.sum));
+    }
+}
+
+/// Gradients of some rows of a table.
+pub(crate) struct RowsSum<'m> {
+    pub table: usize,
+    pub rows: &'m [u32],
+    pub gradients: &'m mut [f32],
+    /// Position of the first row among those of the batch.
+    first: usize,
+    uses: &'m RowUses,
+    columns: &'m [IdColumn<'m>],
+    sources: Arc<Sources<'m>>,
+}
+
+impl RowsSum<'_> {
+    /// Sums up, in the order of uses, and adds the penalties. `values` begin at number `start` of the
+    /// table.
+    pub fn run(&mut self, penalties: &RowPenalties, values: &[f32], start: usize) {
+        let dim = self.gradients.len() / self.rows.len().max(1);
+        let rows = self.rows.iter().zip(self.gradients.chunks_exact_mut(dim.max(1)));
+        for (offset, (&row, to)) in rows.enumerate() {
+            to.fill(0.0);
+            for &(column, event) in self.uses.of(self.first + offset) {
+                let share = self.columns[column as usize].bag(event as usize).1;
+                self.sources.add(column as usize, event as usize, share, to);
+            }
+            if let Some(factor) = penalties.factor(self.table, row) {
+                let place = row as usize * dim - start;
+                crate::kernels::axpy(factor, &values[place..place + dim], to);
+            }
+        }
+    }
+}
+
+/// Rows of a table of width `dim` that one task sums up and updates.
+fn rows_a_chunk(dim: usize) -> usize {
+    (CHUNK / dim).max(1)
 }
 
 /// Where the gradients of one table's columns lie.

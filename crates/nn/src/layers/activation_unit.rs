@@ -3,7 +3,8 @@
 use super::{Activation, ActivationLayer, Mlp};
 use crate::derived::Rule;
 use crate::kernels::{
-    View, Write, add, multiply, multiply_add, multiply_into, repeat_row, subtract_into, sum_rows,
+    View, Write, add, multiply, multiply_add, multiply_into, repeat_row, sigmoid_backward,
+    sigmoid_in_place, subtract_into, sum_rows,
 };
 use crate::ops::check_offsets;
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
@@ -119,8 +120,12 @@ impl ActivationUnit {
         behaviors: &Matrix,
         offsets: &Arc<Vec<u32>>,
     ) -> Result<Matrix> {
-        let first = self.first.forward(graph, candidates, behaviors, offsets)?;
-        self.rest.forward_from_first(graph, &first, &self.first_activation)
+        // The logistic function is one operation with the layer: its derivative needs only the output.
+        let sigmoid = matches!(self.first_activation, ActivationLayer::Sigmoid);
+        let first = self.first.forward(graph, candidates, behaviors, offsets, sigmoid)?;
+        let hidden =
+            if sigmoid { first } else { self.first_activation.forward(graph, &first)? };
+        self.rest.forward_from_first(graph, hidden)
     }
 
     /// The user's interest in each row's candidate, equation 3: rows × d, from candidates (rows × d) and
@@ -178,6 +183,7 @@ impl FirstLayer {
         candidates: &Matrix,
         behaviors: &Matrix,
         offsets: &Arc<Vec<u32>>,
+        sigmoid: bool,
     ) -> Result<Matrix> {
         let (dim, units) = (self.dim, self.units);
         let events = behaviors.shape().0;
@@ -212,16 +218,23 @@ impl FirstLayer {
             let count = tile.end - tile.start;
             multiply(View::new(k, count, dim), &derived.key, out, Write::Add);
             multiply(View::new(product, count, dim), product_weight, out, Write::Add);
+            if sigmoid {
+                sigmoid_in_place(out);
+            }
         }
         drop((query_part, product));
         let out = graph.matrix_of("activation_unit", out, events, units)?;
         if T::OWNS_TAPE {
             let layer = *self;
             let (q, k, offsets) = (candidates.shared(), behaviors.shared(), offsets.clone());
+            let y = sigmoid.then(|| out.shared());
             let (from, to_q, to_k) = (out.slot(), candidates.slot(), behaviors.slot());
             let (weight_place, bias_place) = (weight.place(), bias.place());
             graph.record(move |pass| {
-                let gradient = pass.take(&from, events * units)?;
+                let mut gradient = pass.take(&from, events * units)?;
+                if let Some(y) = y {
+                    sigmoid_backward(&y, &mut gradient);
+                }
                 // Per row: the sum over its events, which is the gradient of the query's part.
                 let mut row_gradient = pass.pool.zeros(rows * units);
                 for (row, to) in row_gradient.chunks_exact_mut(units).enumerate() {

@@ -47,16 +47,13 @@ impl Mlp {
         self.finish(graph, hidden, rest)
     }
 
-    /// Like [`Mlp::forward`], but the first layer's pre-activations (rows × first hidden units) are
-    /// computed elsewhere, as the activation unit does in its exactly split form.
+    /// Like [`Mlp::forward`], where a layer before this one gave `first`.
     pub(crate) fn forward_from_first<T: Tape>(
         &self,
         graph: &mut Graph<'_, T>,
-        pre_activations: &Matrix,
-        activation: &ActivationLayer,
+        first: Matrix,
     ) -> Result<Matrix> {
-        let hidden = activation.forward(graph, pre_activations)?;
-        self.finish(graph, hidden, &self.hidden)
+        self.finish(graph, first, &self.hidden)
     }
 
     fn finish<T: Tape>(

@@ -1,14 +1,17 @@
 //! Updates: SGD and Adam, dense and row by row, with schedule and clipping.
 
+mod parts;
 mod schedule;
 mod update;
 
 pub use schedule::Schedule;
 
-use crate::step::{StepMemory, Task, cut_rows, run_all};
+use crate::regularizer::RowPenalties;
+use crate::step::{Sums, Task, run_all};
 use crate::{Error, NamedTensors, Result, StoredTensor, Weights};
+use parts::{Part, parts};
 use serde::{Deserialize, Serialize};
-use update::Moments;
+use update::{Moments, Rule};
 
 /// Which rule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,9 +55,6 @@ impl Default for OptimizerConfig {
         }
     }
 }
-
-/// Numbers that one task updates.
-const CHUNK: usize = 16_384;
 
 /// An optimizer with its state.
 #[derive(Clone, Debug)]
@@ -103,59 +103,44 @@ impl Optimizer {
         self.config.learning_rate * self.config.schedule.factor(self.steps)
     }
 
-    /// Updates the weights by the gradients in `memory`, whose squares sum up to `squares`. Gives the
-    /// gradient's global norm before clipping, where clipping is on. (The norm counts each table row
-    /// once; the authors' TensorFlow sums the squares of a row's parts before adding the parts up.)
+    /// Sums the gradients up and updates the weights by them. Gives the gradient's global norm before
+    /// clipping, where clipping is on. (The norm counts each table row once; the authors' TensorFlow sums
+    /// the squares of a row's parts before adding the parts up.)
     ///
     /// # Errors
     /// When the norm is not finite: the gradient overflowed.
     pub(crate) fn apply(
         &mut self,
         weights: &mut Weights,
-        memory: &StepMemory,
-        squares: f64,
+        penalties: &RowPenalties,
+        sums: Sums<'_>,
     ) -> Result<Option<f64>> {
-        let norm = (self.config.clip_norm > 0.0).then(|| squares.sqrt());
-        let shrink = match norm {
-            Some(norm) if !norm.is_finite() => {
-                return Err(Error::Diverged { step: self.steps + 1, loss: norm });
+        let (rate, steps) = (self.learning_rate(), self.steps + 1);
+        let rule = |shrink| Rule::new(self.config.kind, rate, steps, shrink);
+        let mut parts = parts(weights, &mut self.parameters, &mut self.tables, sums);
+        let norm = if self.config.clip_norm > 0.0 {
+            let sum = |part| Box::new(|| Part::sum(part, penalties)) as Task<'_, _>;
+            let squares: f64 = run_all(parts.iter_mut().map(sum).collect()).into_iter().sum();
+            let norm = squares.sqrt();
+            if !norm.is_finite() {
+                return Err(Error::Diverged { step: steps, loss: norm });
             }
-            Some(norm) if norm > self.config.clip_norm => (self.config.clip_norm / norm) as f32,
-            _ => 1.0,
+            let rule = rule((self.config.clip_norm / norm).min(1.0) as f32);
+            let update = |part| Box::new(move || Part::update(part, &rule)) as Task<'_, _>;
+            run_all(parts.iter_mut().map(update).collect());
+            Some(norm)
+        } else {
+            // Nothing needs all sums: each is used while it is near.
+            let rule = rule(1.0);
+            let both = |part: &mut Part<'_>| {
+                part.sum_only(penalties);
+                part.update(&rule);
+            };
+            let task = |part| Box::new(move || both(part)) as Task<'_, _>;
+            run_all(parts.iter_mut().map(task).collect());
+            None
         };
-        let rate = self.learning_rate();
-        self.steps += 1;
-        let rule = update::Rule::new(self.config.kind, rate, self.steps, shrink);
-        let mut tasks: Vec<Task<'_, ()>> = Vec::new();
-        for (parameter, moments) in weights.parameters.iter_mut().zip(&mut self.parameters) {
-            let place = parameter.place();
-            let gradient = memory.dense()[place.start..place.start + place.len].chunks(CHUNK);
-            let values = parameter.values_mut().chunks_mut(CHUNK);
-            for ((values, gradient), moments) in values.zip(gradient).zip(moments.chunks(CHUNK)) {
-                tasks.push(Box::new(move || rule.update(values, gradient, moments)));
-            }
-        }
-        let tables = weights.tables.iter_mut().zip(memory.tables()).zip(&mut self.tables);
-        for ((table, gradients), moments) in tables {
-            let dim = table.dim;
-            let rows_a_task = (CHUNK / dim).max(1);
-            let chunks: Vec<&[u32]> = gradients.uses.rows.chunks(rows_a_task).collect();
-            let gradients = gradients.values.chunks(rows_a_task * dim);
-            let values = cut_rows(&chunks, dim, table.values_mut());
-            let moments = moments.cut_rows(&chunks, dim);
-            for (((rows, gradients), (start, values)), mut moments) in
-                chunks.into_iter().zip(gradients).zip(values).zip(moments)
-            {
-                tasks.push(Box::new(move || {
-                    for (&row, gradient) in rows.iter().zip(gradients.chunks_exact(dim)) {
-                        let place = row as usize * dim - start;
-                        let values = &mut values[place..place + dim];
-                        rule.update(values, gradient, moments.part(place, dim));
-                    }
-                }));
-            }
-        }
-        run_all(tasks);
+        self.steps = steps;
         Ok(norm)
     }
 

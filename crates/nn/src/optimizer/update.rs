@@ -49,6 +49,11 @@ pub(super) struct MomentsPart<'m> {
 }
 
 impl MomentsPart<'_> {
+    /// All of them, borrowed.
+    pub fn all(&mut self) -> MomentsPart<'_> {
+        MomentsPart { first: &mut *self.first, second: &mut *self.second }
+    }
+
     /// Those of `len` weights from `start`.
     pub fn part(&mut self, start: usize, len: usize) -> MomentsPart<'_> {
         if self.first.is_empty() {
