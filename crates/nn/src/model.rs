@@ -4,7 +4,7 @@ use crate::lookup::IdColumns;
 use crate::memory::Pool;
 use crate::regularizer::RowPenalties;
 use crate::shards::Shard;
-use crate::step::{StepMemory, Task, run_all};
+use crate::step::StepMemory;
 use crate::{Error, Graph, Matrix, Optimizer, Result, Scoring, Tape, Training, Weights};
 use ctr_core::Batch;
 use dfdx::prelude::Cpu;
@@ -144,8 +144,8 @@ impl Network {
     /// then those before the step.
     pub fn train_step(&mut self, batch: &Batch, optimizer: &mut Optimizer) -> Result<StepReport> {
         let Self { model, weights, penalties, memory } = self;
-        let refresh = weights.parameters.iter_mut().filter(|parameter| parameter.is_outdated());
-        run_all(refresh.map(|p| Box::new(|| p.refresh()) as Task<'_, ()>).collect());
+        // After a step nothing is outdated; before the first, all.
+        weights.parameters.iter_mut().for_each(crate::Parameter::refresh);
         let ids = IdColumns::new(weights, batch)?;
         let passed = memory.pass(&**model, weights, &ids, batch)?;
         if !passed.loss.is_finite() {

@@ -46,9 +46,9 @@ pub(crate) struct Passed {
     pub moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
 }
 
-/// Numbers that one task sums up and updates: few enough to stay in the first-level cache between the
-/// two, enough for a task to be worth its start.
-pub(crate) const CHUNK: usize = 8_192;
+/// Numbers of table rows that one task sums up and updates: few enough to stay in the first-level cache
+/// between the two, enough for a task to be worth its start.
+const CHUNK: usize = 8_192;
 
 /// A part of a step that runs beside others.
 pub(crate) type Task<'t, R> = Box<dyn FnOnce() -> R + Send + 't>;
@@ -138,7 +138,7 @@ impl StepMemory {
     }
 
     /// The sums that are left to be done: of dense gradients over lanes, and of the gradients of events
-    /// over the uses of each table row. In parts of about the same size, in the order of weights.
+    /// over the uses of each table row. One a parameter, and some for each table.
     pub fn sums<'m>(&'m mut self, weights: &Weights, ids: &'m IdColumns<'m>) -> Sums<'m> {
         let mut sums = Sums::default();
         let Some((first, others)) = self.lanes.split_first_mut() else { return sums };
@@ -150,12 +150,9 @@ impl StepMemory {
             let place = parameter.place();
             let (own, after) = rest.split_at_mut(place.len);
             rest = after;
-            for (index, sum) in own.chunks_mut(CHUNK).enumerate() {
-                let start = place.start + index * CHUNK;
-                let range = start..start + sum.len();
-                let lanes = others.iter().map(|lane| &lane.collected.dense.values[range.clone()]);
-                sums.dense.push(DenseSum { sum, others: lanes.collect() });
-            }
+            let range = place.start..place.start + place.len;
+            let lanes = others.iter().map(|lane| &lane.collected.dense.values[range.clone()]);
+            sums.dense.push(DenseSum { sum: own, others: lanes.collect() });
         }
         for (index, table) in self.tables.iter_mut().enumerate() {
             let (dim, columns) = (weights.tables[index].dim, &ids.tables[index]);
@@ -195,12 +192,13 @@ impl StepMemory {
 /// See [`StepMemory::sums`].
 #[derive(Default)]
 pub(crate) struct Sums<'m> {
+    /// One a parameter.
     pub dense: Vec<DenseSum<'m>>,
     /// One list a table.
     pub tables: Vec<Vec<RowsSum<'m>>>,
 }
 
-/// Some numbers of a dense gradient: one lane's, to which those of the others are added.
+/// The gradient of a parameter: one lane's, to which those of the others are added.
 pub(crate) struct DenseSum<'m> {
     pub sum: &'m mut [f32],
     others: Vec<&'m [f32]>,
@@ -231,17 +229,23 @@ impl RowsSum<'_> {
     pub fn run(&mut self, penalties: &RowPenalties, values: &[f32], start: usize) {
         let dim = self.gradients.len() / self.rows.len().max(1);
         let rows = self.rows.iter().zip(self.gradients.chunks_exact_mut(dim.max(1)));
-        for (offset, (&row, to)) in rows.enumerate() {
-            to.fill(0.0);
-            for &(column, event) in self.uses.of(self.first + offset) {
-                let share = self.columns[column as usize].bag(event as usize).1;
-                self.sources.add(column as usize, event as usize, share, to);
-            }
-            if let Some(factor) = penalties.factor(self.table, row) {
-                let place = row as usize * dim - start;
-                crate::kernels::axpy(factor, &values[place..place + dim], to);
-            }
-        }
+        crate::kernels::vectorized(
+            #[inline(always)]
+            || {
+                for (offset, (&row, to)) in rows.enumerate() {
+                    to.fill(0.0);
+                    for &(column, event) in self.uses.of(self.first + offset) {
+                        let share = self.columns[column as usize].bag(event as usize).1;
+                        self.sources.add(column as usize, event as usize, share, to);
+                    }
+                    if let Some(factor) = penalties.factor(self.table, row) {
+                        let place = row as usize * dim - start;
+                        let row = &values[place..place + dim];
+                        to.iter_mut().zip(row).for_each(|(to, w)| *to += factor * w);
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -272,12 +276,13 @@ impl<'e> Sources<'e> {
     }
 
     /// Adds `share` times the gradients of an event.
+    #[inline(always)]
     fn add(&self, column: usize, event: usize, share: f32, to: &mut [f32]) {
         for &(gradients, start) in &self.columns[column] {
             let Some(local) = event.checked_sub(gradients.first) else { continue };
             let from = local * gradients.width + start;
             if let Some(from) = gradients.values.get(from..from + to.len()) {
-                crate::kernels::axpy(share, from, to);
+                to.iter_mut().zip(from).for_each(|(to, g)| *to += share * g);
             }
         }
     }

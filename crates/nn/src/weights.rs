@@ -62,14 +62,9 @@ impl Parameter {
         self.derived.get_or_init(derive).clone()
     }
 
-    /// Whether there are forms to be computed again.
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.rule != Rule::Plain && self.derived.get().is_none()
-    }
-
     /// Computes [`Parameter::derived`] ahead of its use, in the memory of the last time.
     pub(crate) fn refresh(&mut self) {
-        if self.derived.get().is_none() {
+        if self.rule != Rule::Plain && self.derived.get().is_none() {
             let spare = self.spare.take().and_then(Arc::into_inner).unwrap_or_default();
             // Nobody else can have set it meanwhile.
             let _ = self.derived.set(Arc::new(self.rule.derive(self, spare)));

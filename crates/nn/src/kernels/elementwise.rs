@@ -5,10 +5,17 @@
 
 use pulp::Arch;
 
-/// Compiles a loop for each instruction set and runs the best.
+/// Runs a loop compiled for the best instruction set of the machine. The closure must be
+/// `#[inline(always)]`, and so must be what it calls.
+#[inline(always)]
+pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(body)
+}
+
+/// [`vectorized`] with the attribute.
 macro_rules! vectorized {
     ($body:expr) => {
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || $body,
         )
@@ -139,18 +146,83 @@ pub(crate) fn add(from: &[f32], to: &mut [f32]) {
     });
 }
 
-/// `to += factor · from`.
-pub(crate) fn axpy(factor: f32, from: &[f32], to: &mut [f32]) {
-    vectorized!(for (to, &from) in to.iter_mut().zip(from) {
-        *to += factor * from;
-    });
+/// Loops for use inside of [`vectorized`], where rows are too short for a dispatch each.
+pub(crate) mod plain {
+    /// `to += factor · from`.
+    #[inline(always)]
+    pub fn axpy(factor: f32, from: &[f32], to: &mut [f32]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to += factor * from;
+        }
+    }
+
+    /// `to = factor · from`.
+    #[inline(always)]
+    pub fn scale_into(factor: f32, from: &[f32], to: &mut [f32]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = factor * from;
+        }
+    }
+
+    /// `to = left ⊙ right`.
+    #[inline(always)]
+    pub fn multiply_into(left: &[f32], right: &[f32], to: &mut [f32]) {
+        for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+            *to = left * right;
+        }
+    }
+
+    /// `to += left ⊙ right`.
+    #[inline(always)]
+    pub fn multiply_add(left: &[f32], right: &[f32], to: &mut [f32]) {
+        for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
+            *to += left * right;
+        }
+    }
+
+    /// Sum of products over fixed lanes.
+    #[inline(always)]
+    pub fn dot(left: &[f32], right: &[f32]) -> f32 {
+        const LANES: usize = super::LANES;
+        let mut lanes = [0.0f32; LANES];
+        let (left_chunks, right_chunks) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
+        let tail: f32 =
+            left_chunks.remainder().iter().zip(right_chunks.remainder()).map(|(a, b)| a * b).sum();
+        for (left, right) in left_chunks.zip(right_chunks) {
+            for ((lane, &left), &right) in lanes.iter_mut().zip(left).zip(right) {
+                *lane += left * right;
+            }
+        }
+        // A tree rather than a chain: shorter, and more exact.
+        let mut width = LANES / 2;
+        while width > 0 {
+            for lane in 0..width {
+                lanes[lane] += lanes[lane + width];
+            }
+            width /= 2;
+        }
+        lanes[0] + tail
+    }
 }
 
-/// `to = factor · from`.
-pub(crate) fn scale_into(factor: f32, from: &[f32], to: &mut [f32]) {
-    vectorized!(for (to, &from) in to.iter_mut().zip(from) {
-        *to = factor * from;
-    });
+/// [`plain::axpy`].
+pub(crate) fn axpy(factor: f32, from: &[f32], to: &mut [f32]) {
+    vectorized!(plain::axpy(factor, from, to));
+}
+
+/// [`plain::multiply_into`].
+pub(crate) fn multiply_into(left: &[f32], right: &[f32], to: &mut [f32]) {
+    vectorized!(plain::multiply_into(left, right, to));
+}
+
+/// [`plain::multiply_add`].
+pub(crate) fn multiply_add(left: &[f32], right: &[f32], to: &mut [f32]) {
+    vectorized!(plain::multiply_add(left, right, to));
+}
+
+/// [`plain::dot`].
+pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
+    vectorized!(plain::dot(left, right))
 }
 
 /// `to = left + right`.
@@ -164,20 +236,6 @@ pub(crate) fn sum_into(left: &[f32], right: &[f32], to: &mut [f32]) {
 pub(crate) fn subtract_into(left: &[f32], right: &[f32], to: &mut [f32]) {
     vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
         *to = left - right;
-    });
-}
-
-/// `to = left ⊙ right`.
-pub(crate) fn multiply_into(left: &[f32], right: &[f32], to: &mut [f32]) {
-    vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
-        *to = left * right;
-    });
-}
-
-/// `to += left ⊙ right`.
-pub(crate) fn multiply_add(left: &[f32], right: &[f32], to: &mut [f32]) {
-    vectorized!(for ((to, &left), &right) in to.iter_mut().zip(left).zip(right) {
-        *to += left * right;
     });
 }
 
@@ -249,28 +307,6 @@ pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
         }
     });
     lanes.iter().sum::<f64>() + tail
-}
-
-/// Sum of products over fixed lanes.
-pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (left_chunks, right_chunks) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
-    let tail: f32 =
-        left_chunks.remainder().iter().zip(right_chunks.remainder()).map(|(a, b)| a * b).sum();
-    vectorized!(for (left, right) in left_chunks.zip(right_chunks) {
-        for ((lane, &left), &right) in lanes.iter_mut().zip(left).zip(right) {
-            *lane += left * right;
-        }
-    });
-    // A tree rather than a chain: shorter, and more exact.
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0] + tail
 }
 
 #[cfg(test)]

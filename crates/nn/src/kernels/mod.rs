@@ -7,7 +7,7 @@ pub use elementwise::sigmoid;
 pub use product::{View, Write, multiply};
 pub(crate) use elementwise::{
     add, axpy, dot, exp_in_place, gate_backward, gate_forward, multiply_add, multiply_into,
-    prelu_backward, prelu_forward, repeat_row, scale_into, scale_rows, sigmoid_backward, sigmoid_in_place, subtract_into, sum_into,
-    sum_of_squares, sum_products, sum_rows,
+    prelu_backward, prelu_forward, plain, repeat_row, scale_rows, sigmoid_backward, sigmoid_in_place, subtract_into, sum_into,
+    sum_of_squares, sum_products, sum_rows, vectorized,
 };
 pub(crate) use product::transpose;

@@ -79,7 +79,15 @@ pub fn multiply(left: View<'_>, right: &[f32], out: &mut [f32], write: Write) {
         }
         return;
     }
-    Arch::new().dispatch(Product { left, right, out, columns, add: write == Write::Add });
+    let add = write == Write::Add;
+    let product = if columns == 1 && left.row_stride == 1 {
+        // A column as result would fill one lane of each vector: its transposed is the same numbers.
+        let (rows, columns) = (View::new(right, 1, inner), left.rows);
+        Product { left: rows, right: &left.values[..inner * columns], out, columns, add }
+    } else {
+        Product { left, right, out, columns, add }
+    };
+    Arch::new().dispatch(product);
 }
 
 struct Product<'a> {
@@ -299,6 +307,21 @@ mod tests {
                     multiply(left, &b, &mut out, write);
                     assert_eq!(out, expected, "{m} × {k} × {n} {write:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_as_result_has_the_bits_of_three_loops() {
+        for (m, k) in [(40, 333), (333, 40), (1, 7), (17, 1)] {
+            let (a, b) = (random(m * k, "a"), random(k, "b"));
+            let mut expected = vec![0.0; m];
+            chain(&a, &b, &mut expected, (m, k, 1));
+            let at = transposed(&a, m, k);
+            for left in [View::new(&a, m, k), View::new(&at, k, m).transposed()] {
+                let mut out = vec![f32::NAN; m];
+                multiply(left, &b, &mut out, Write::Over);
+                assert_eq!(out, expected, "{m} × {k}");
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use super::{Activation, ActivationLayer, Mlp};
 use crate::derived::Rule;
+use crate::kernels::plain::{multiply_add, multiply_into};
 use crate::kernels::{
-    View, Write, add, multiply, multiply_add, multiply_into, repeat_row, sigmoid_backward,
-    sigmoid_in_place, subtract_into, sum_rows,
+    View, Write, add, multiply, repeat_row, sigmoid_backward, sigmoid_in_place, subtract_into,
+    sum_rows, vectorized,
 };
 use crate::ops::check_offsets;
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
@@ -213,8 +214,8 @@ impl FirstLayer {
                 // The row's part is where the sums of its events begin.
                 let query_part = &query_part[row * units..(row + 1) * units];
                 repeat_row(query_part, &mut out[part.start * units..part.end * units]);
-                multiply_rows(&q[row * dim..(row + 1) * dim], k, product, part);
             }
+            tile.products(offsets, q, k, product);
             let count = tile.end - tile.start;
             multiply(View::new(k, count, dim), &derived.key, out, Write::Add);
             multiply(View::new(product, count, dim), product_weight, out, Write::Add);
@@ -272,15 +273,21 @@ impl FirstLayer {
                     let gradient = View::new(gradient, count, units);
                     multiply(gradient, &derived.product_transposed, product, Write::Over);
                     multiply(gradient, &derived.key_transposed, to, Write::over_if(fresh));
-                    for (row, part) in tile.rows(&offsets) {
-                        let q = &q[row * dim..(row + 1) * dim];
-                        let q_gradient = &mut q_gradient[row * dim..(row + 1) * dim];
-                        for event in part {
-                            let event = event * dim..(event + 1) * dim;
-                            multiply_add(&product[event.clone()], q, &mut to[event.clone()]);
-                            multiply_add(&product[event.clone()], &k[event], q_gradient);
-                        }
-                    }
+                    vectorized(
+                        #[inline(always)]
+                        || {
+                            for (row, part) in tile.rows(&offsets) {
+                                let row = row * dim..(row + 1) * dim;
+                                let (q, q_gradient) = (&q[row.clone()], &mut q_gradient[row]);
+                                for event in part {
+                                    let event = event * dim..(event + 1) * dim;
+                                    let product = &product[event.clone()];
+                                    multiply_add(product, q, &mut to[event.clone()]);
+                                    multiply_add(product, &k[event], q_gradient);
+                                }
+                            }
+                        },
+                    );
                 }
                 let (to, _) = pass.target(&to_q, rows * dim)?;
                 add(&q_gradient, to);
@@ -321,9 +328,7 @@ impl FirstLayer {
             let count = tile.end - tile.start;
             let k = &k[tile.start * dim..tile.end * dim];
             let product = &mut product[..k.len()];
-            for (row, part) in tile.rows(offsets) {
-                multiply_rows(&q[row * dim..(row + 1) * dim], k, product, part);
-            }
+            tile.products(offsets, q, k, product);
             let gradient = &gradient[tile.start * units..tile.end * units];
             multiply(View::new(product, count, dim).transposed(), gradient, product_weight, write);
             write = Write::Add;
@@ -355,6 +360,23 @@ impl Tile {
                 (row, events.start.max(start) - start..events.end.min(end).max(start) - start)
             })
     }
+
+    /// q ⊙ k of the tile's events, from the q of all rows and the k of the tile.
+    fn products(&self, offsets: &[u32], q: &[f32], k: &[f32], to: &mut [f32]) {
+        let dim = q.len() / (offsets.len() - 1).max(1);
+        vectorized(
+            #[inline(always)]
+            || {
+                for (row, part) in self.rows(offsets) {
+                    let q = &q[row * dim..(row + 1) * dim];
+                    for event in part {
+                        let event = event * dim..(event + 1) * dim;
+                        multiply_into(q, &k[event.clone()], &mut to[event]);
+                    }
+                }
+            },
+        );
+    }
 }
 
 /// All events in tiles.
@@ -365,13 +387,4 @@ fn tiles(offsets: &[u32]) -> impl Iterator<Item = Tile> {
         end: (start + TILE).min(events),
         first_row: offsets.partition_point(|&offset| offset as usize <= start) - 1,
     })
-}
-
-/// `to = row ⊙ from` for some rows of `from`.
-fn multiply_rows(row: &[f32], from: &[f32], to: &mut [f32], rows: std::ops::Range<usize>) {
-    let width = row.len();
-    for index in rows {
-        let range = index * width..(index + 1) * width;
-        multiply_into(row, &from[range.clone()], &mut to[range]);
-    }
 }

@@ -1,6 +1,7 @@
 //! From a ragged history to one vector a row (paper, equation 1), plain or weighted (equation 3).
 
-use crate::kernels::{axpy, dot, exp_in_place, scale_into};
+use crate::kernels::plain::{axpy, dot, scale_into};
+use crate::kernels::{exp_in_place, vectorized};
 use crate::{AttentionNormalization, Error, Graph, Matrix, Result, Tape};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -30,29 +31,39 @@ impl<T: Tape> Graph<'_, T> {
         let rows = check_offsets("pool", offsets, (count, width))?;
         let data = events.values();
         let mut out = self.pool.zeros(rows * width);
-        for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
-            let (range, share) = row_share(offsets, row, pooling);
-            for event in range {
-                axpy(share, &data[event * width..(event + 1) * width], out);
-            }
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
+                    let (range, share) = row_share(offsets, row, pooling);
+                    for event in range {
+                        axpy(share, &data[event * width..(event + 1) * width], out);
+                    }
+                }
+            },
+        );
         let out = self.matrix_of("pool", out, rows, width)?;
         if T::OWNS_TAPE {
             let (from, to, offsets) = (out.slot(), events.slot(), offsets.clone());
             self.record(move |pass| {
                 let gradient = pass.take(&from, rows * width)?;
                 let (to, fresh) = pass.target(&to, count * width)?;
-                for (row, gradient) in gradient.chunks_exact(width.max(1)).enumerate() {
-                    let (range, share) = row_share(&offsets, row, pooling);
-                    for event in range {
-                        let to = &mut to[event * width..(event + 1) * width];
-                        if fresh {
-                            scale_into(share, gradient, to);
-                        } else {
-                            axpy(share, gradient, to);
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (row, gradient) in gradient.chunks_exact(width.max(1)).enumerate() {
+                            let (range, share) = row_share(&offsets, row, pooling);
+                            for event in range {
+                                let to = &mut to[event * width..(event + 1) * width];
+                                if fresh {
+                                    scale_into(share, gradient, to);
+                                } else {
+                                    axpy(share, gradient, to);
+                                }
+                            }
                         }
-                    }
-                }
+                    },
+                );
                 Ok(())
             });
         }
@@ -88,11 +99,16 @@ impl<T: Tape> Graph<'_, T> {
             softmax_rows(&mut weights, offsets, scale);
         }
         let mut out = self.pool.zeros(rows * width);
-        for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
-            for event in offsets[row] as usize..offsets[row + 1] as usize {
-                axpy(weights[event], &data[event * width..(event + 1) * width], out);
-            }
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
+                    for event in offsets[row] as usize..offsets[row + 1] as usize {
+                        axpy(weights[event], &data[event * width..(event + 1) * width], out);
+                    }
+                }
+            },
+        );
         let out = self.matrix_of("attention_pool", out, rows, width)?;
         if T::OWNS_TAPE {
             let (from, to_scores, to_events) = (out.slot(), scores.slot(), events.slot());
@@ -101,17 +117,22 @@ impl<T: Tape> Graph<'_, T> {
                 let gradient = pass.take(&from, rows * width)?;
                 let mut weight_gradients = pass.pool.take(count);
                 let (to, fresh) = pass.target(&to_events, count * width)?;
-                for (row, gradient) in gradient.chunks_exact(width.max(1)).enumerate() {
-                    for event in offsets[row] as usize..offsets[row + 1] as usize {
-                        let range = event * width..(event + 1) * width;
-                        weight_gradients[event] = dot(gradient, &data[range.clone()]);
-                        if fresh {
-                            scale_into(weights[event], gradient, &mut to[range]);
-                        } else {
-                            axpy(weights[event], gradient, &mut to[range]);
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (row, gradient) in gradient.chunks_exact(width.max(1)).enumerate() {
+                            for event in offsets[row] as usize..offsets[row + 1] as usize {
+                                let range = event * width..(event + 1) * width;
+                                weight_gradients[event] = dot(gradient, &data[range.clone()]);
+                                if fresh {
+                                    scale_into(weights[event], gradient, &mut to[range]);
+                                } else {
+                                    axpy(weights[event], gradient, &mut to[range]);
+                                }
+                            }
                         }
-                    }
-                }
+                    },
+                );
                 if let Some(scale) = scale {
                     for bounds in offsets.windows(2) {
                         let range = bounds[0] as usize..bounds[1] as usize;
@@ -154,6 +175,7 @@ fn softmax_backward(weights: &[f32], gradients: &mut [f32], scale: f32) {
     }
 }
 
+#[inline(always)]
 fn row_share(offsets: &[u32], row: usize, pooling: Pooling) -> (std::ops::Range<usize>, f32) {
     let range = offsets[row] as usize..offsets[row + 1] as usize;
     let share = match pooling {

@@ -2,7 +2,6 @@
 
 use super::OptimizerKind;
 use crate::step::cut_rows;
-use pulp::Arch;
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
@@ -20,14 +19,9 @@ impl Moments {
         Self { first: vec![0.0; len], second: vec![0.0; len] }
     }
 
-    /// The moments of consecutive `len` weights each; without end for SGD, which has none.
-    pub fn chunks(&mut self, len: usize) -> impl Iterator<Item = MomentsPart<'_>> {
-        let (mut first, mut second) =
-            (self.first.chunks_mut(len), self.second.chunks_mut(len));
-        std::iter::from_fn(move || {
-            let part = |chunk: Option<_>| chunk.unwrap_or_default();
-            Some(MomentsPart { first: part(first.next()), second: part(second.next()) })
-        })
+    /// All of them.
+    pub fn all(&mut self) -> MomentsPart<'_> {
+        MomentsPart { first: &mut self.first, second: &mut self.second }
     }
 
     /// The moments of chunks of table rows, cut like the rows themselves.
@@ -46,24 +40,6 @@ impl Moments {
 pub(super) struct MomentsPart<'m> {
     first: &'m mut [f32],
     second: &'m mut [f32],
-}
-
-impl MomentsPart<'_> {
-    /// All of them, borrowed.
-    pub fn all(&mut self) -> MomentsPart<'_> {
-        MomentsPart { first: &mut *self.first, second: &mut *self.second }
-    }
-
-    /// Those of `len` weights from `start`.
-    pub fn part(&mut self, start: usize, len: usize) -> MomentsPart<'_> {
-        if self.first.is_empty() {
-            return MomentsPart::default();
-        }
-        MomentsPart {
-            first: &mut self.first[start..start + len],
-            second: &mut self.second[start..start + len],
-        }
-    }
 }
 
 /// A rule with everything that is the same for all weights of a step.
@@ -90,33 +66,69 @@ impl Rule {
     }
 
     /// Updates `weights`.
-    pub fn update(&self, weights: &mut [f32], gradient: &[f32], moments: MomentsPart<'_>) {
-        let (rate, shrink) = (self.rate, self.shrink);
-        Arch::new().dispatch(
+    pub fn update(&self, weights: &mut [f32], gradient: &[f32], moments: &mut MomentsPart<'_>) {
+        let MomentsPart { first, second } = moments;
+        crate::kernels::vectorized(
             #[inline(always)]
-            || match self.kind {
-                OptimizerKind::Sgd => {
-                    for (weight, gradient) in weights.iter_mut().zip(gradient) {
-                        *weight -= rate * (shrink * gradient);
-                    }
-                }
-                OptimizerKind::Adam => {
-                    let (keep_1, take_1) = (BETA_1 as f32, (1.0 - BETA_1) as f32);
-                    let (keep_2, take_2) = (BETA_2 as f32, (1.0 - BETA_2) as f32);
-                    for (((weight, gradient), first), second) in weights
-                        .iter_mut()
-                        .zip(gradient)
-                        .zip(moments.first.iter_mut())
-                        .zip(moments.second.iter_mut())
-                    {
-                        let gradient = shrink * gradient;
-                        *first = keep_1 * *first + take_1 * gradient;
-                        *second = keep_2 * *second + take_2 * (gradient * gradient);
-                        *weight -= rate * *first / (second.sqrt() + EPSILON);
-                    }
+            || self.update_some(weights, gradient, first, second),
+        );
+    }
+
+    /// Updates rows of `dim` numbers that begin at the given places of `weights`.
+    pub fn update_rows(
+        &self,
+        weights: &mut [f32],
+        places: impl Iterator<Item = usize>,
+        gradients: &[f32],
+        moments: &mut MomentsPart<'_>,
+        dim: usize,
+    ) {
+        let MomentsPart { first, second } = moments;
+        crate::kernels::vectorized(
+            #[inline(always)]
+            || {
+                for (place, gradient) in places.zip(gradients.chunks_exact(dim.max(1))) {
+                    let range = place..place + dim;
+                    let moments = if first.is_empty() { 0..0 } else { range.clone() };
+                    self.update_some(
+                        &mut weights[range],
+                        gradient,
+                        &mut first[moments.clone()],
+                        &mut second[moments],
+                    );
                 }
             },
         );
+    }
+
+    #[inline(always)]
+    fn update_some(
+        &self,
+        weights: &mut [f32],
+        gradient: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) {
+        let (rate, shrink) = (self.rate, self.shrink);
+        match self.kind {
+            OptimizerKind::Sgd => {
+                for (weight, gradient) in weights.iter_mut().zip(gradient) {
+                    *weight -= rate * (shrink * gradient);
+                }
+            }
+            OptimizerKind::Adam => {
+                let (keep_1, take_1) = (BETA_1 as f32, (1.0 - BETA_1) as f32);
+                let (keep_2, take_2) = (BETA_2 as f32, (1.0 - BETA_2) as f32);
+                for (((weight, gradient), first), second) in
+                    weights.iter_mut().zip(gradient).zip(first).zip(second)
+                {
+                    let gradient = shrink * gradient;
+                    *first = keep_1 * *first + take_1 * gradient;
+                    *second = keep_2 * *second + take_2 * (gradient * gradient);
+                    *weight -= rate * *first / (second.sqrt() + EPSILON);
+                }
+            }
+        }
     }
 }
 
@@ -139,7 +151,7 @@ mod tests {
             Rule::new(OptimizerKind::Adam, 0.01, t as u64, 1.0).update(
                 &mut weights,
                 &[*g as f32],
-                moments.cut_rows(&[&[0]], 1).remove(0),
+                &mut moments.all(),
             );
             assert!((f64::from(weights[0]) - w).abs() < 1e-6, "{} {w}", weights[0]);
         }
@@ -151,7 +163,7 @@ mod tests {
         Rule::new(OptimizerKind::Sgd, 0.5, 1, 0.25).update(
             &mut weights,
             &[4.0, -8.0],
-            MomentsPart::default(),
+            &mut MomentsPart::default(),
         );
         assert_eq!(weights, [0.5, 3.0]);
     }
