@@ -6,10 +6,11 @@ OUT ?= reports
 DATA_DIR ?=
 JOBS ?=
 FETCH ?=
+PEERS ?=
 
 DIN_REPRO = $(CARGO) run --release --locked --quiet -p ctr-runner --bin din-repro --
 
-.PHONY: reproduce test lint docs dependencies unit smoke bench clean-reports
+.PHONY: reproduce test lint docs dependencies unit smoke bench peers clean-reports
 
 ## Build, prepare, train the suite, write $(OUT)/index.html. FETCH="amazon-electronics …" downloads first.
 reproduce:
@@ -46,6 +47,11 @@ unit:
 
 bench:
 	$(CARGO) bench --locked -p ctr-nn -p ctr-train -p ctr-metrics -p ctr-dataset-prep
+
+## Against PyTorch and DeepCTR-Torch: the same logits, then throughput, into reports/peers.md. Needs Python
+## and PyPI. PEERS="--rounds 1 --only din-train" for less.
+peers:
+	scripts/peers/run $(PEERS)
 
 clean-reports:
 	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.png
