@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-KINDS = {"F32": np.float32, "U32": np.uint32}
+FILE_KINDS = {"F32": np.dtype("<f4"), "U32": np.dtype("<u4")}
+# PyTorch looks up by int64 only.
+KINDS = {"F32": np.float32, "U32": np.int64}
 
 
 def read_tensors(path):
@@ -18,8 +20,9 @@ def read_tensors(path):
     tensors = {}
     for name, entry in header.items():
         start, end = (8 + length + offset for offset in entry["data_offsets"])
-        values = np.frombuffer(data[start:end], KINDS[entry["dtype"]]).reshape(entry["shape"])
-        tensors[name] = torch.from_numpy(values.astype(np.int64) if values.dtype == np.uint32 else values.copy())
+        values = np.frombuffer(data[start:end], FILE_KINDS[entry["dtype"]])
+        values = values.astype(KINDS[entry["dtype"]]).reshape(entry["shape"])
+        tensors[name] = torch.from_numpy(values)
     return tensors, metadata
 
 

@@ -14,7 +14,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const FIXTURE: &str = include_str!("golden/pytorch_steps.json");
-const TOLERANCE: f64 = 1e-4;
+/// Float32 against float64 leaves 2e-7; a gradient that one of the attention unit's inputs does not get
+/// moves the logits by 1.5e-4 or more.
+const TOLERANCE: f64 = 1e-5;
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -149,6 +151,6 @@ fn a_rate_one_percent_off_shows() {
     let fixture = Fixture::read();
     for model in fixture.models.keys() {
         let worst = fixture.deviation(model, 1.01 * fixture.rate);
-        assert!(worst > 5.0 * TOLERANCE, "{model} is off by {worst:e} only");
+        assert!(worst > 50.0 * TOLERANCE, "{model} is off by {worst:e} only");
     }
 }
