@@ -13,7 +13,9 @@ use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Gradients of one batch and the memory in which they lie; reused from step to step.
 #[derive(Default)]
@@ -93,8 +95,9 @@ impl StepMemory {
 
     /// Lanes that need nothing of each other, and beside them the search for each row's uses.
     fn run_free(&mut self, pass: &Pass<'_>, lanes: &[Vec<Shard>]) -> Result<Vec<LaneReport>> {
+        let finish = &Finish::new(lanes.len());
         let lane_tasks = lanes.iter().zip(&mut self.lanes).map(|(shards, memory)| {
-            Box::new(move || Some(pass.lane(shards, memory, None))) as Task<'_, _>
+            Box::new(move || Some(finish.after(|| pass.lane(shards, memory, None)))) as Task<'_, _>
         });
         let use_tasks = pass.ids.tables.iter().zip(&mut self.tables).map(|(columns, table)| {
             Box::new(move || {
@@ -252,6 +255,38 @@ impl RowsSum<'_> {
 /// Rows of a table of width `dim` that one task sums up and updates.
 fn rows_a_chunk(dim: usize) -> usize {
     (CHUNK / dim).max(1)
+}
+
+/// Keeps a thread awake for a moment when its lane is done and another's is not: what follows the lanes
+/// is short, and to fall asleep and be woken takes as long.
+struct Finish {
+    lanes: usize,
+    begun: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Finish {
+    /// About the difference between two lanes of a small batch.
+    const LONGEST: Duration = Duration::from_micros(60);
+
+    fn new(lanes: usize) -> Self {
+        Self { lanes, begun: AtomicUsize::new(0), done: AtomicUsize::new(0) }
+    }
+
+    fn after<R>(&self, lane: impl FnOnce() -> R) -> R {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let result = lane();
+        self.done.fetch_add(1, Ordering::Release);
+        let waited = Instant::now();
+        // With a lane not yet begun there is better to do.
+        while self.begun.load(Ordering::Relaxed) == self.lanes
+            && self.done.load(Ordering::Acquire) < self.lanes
+            && waited.elapsed() < Self::LONGEST
+        {
+            std::hint::spin_loop();
+        }
+        result
+    }
 }
 
 /// Where the gradients of one table's columns lie.

@@ -1,7 +1,7 @@
 //! Elementwise loops, compiled for the instruction sets that the machine turns out to have.
 //!
-//! No fused multiply-add is written anywhere here, and sums run over a fixed number of lanes in a fixed
-//! order, so the bits are the same on every instruction set.
+//! Fused multiply-adds are written where they are meant, and sums run over a fixed number of lanes in a
+//! fixed order, so the bits are the same on every instruction set.
 
 use pulp::Arch;
 
@@ -31,17 +31,20 @@ fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     // Rounds to the nearest whole number on every instruction set: adding 1.5 · 2²³ leaves no fraction.
     const ROUND: f32 = 12_582_912.0;
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
     // ln 2 in two parts, the first of which is exact in few bits, so that r is exact.
-    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
     let mut p = 1.987_569_1e-4;
-    p = p * r + 1.398_199_9e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 0.5;
-    let mantissa = p * r * r + r + 1.0;
-    let power = f32::from_bits(((n as i32 + 127) << 23) as u32);
+    p = r.mul_add(p, 1.398_199_9e-3);
+    p = r.mul_add(p, 8.333_452e-3);
+    p = r.mul_add(p, 4.166_579_6e-2);
+    p = r.mul_add(p, 1.666_666_5e-1);
+    p = r.mul_add(p, 0.5);
+    let mantissa = (p * r).mul_add(r, r) + 1.0;
+    // The same whole number stands in the last bits of `shifted`: no conversion, which would have to
+    // saturate.
+    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     mantissa * power
 }
 

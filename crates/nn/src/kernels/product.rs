@@ -233,8 +233,8 @@ pub(crate) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32
     if rows == 0 || columns == 0 {
         return;
     }
-    // Square blocks of whole vectors, which the compiler keeps in registers.
-    const BLOCK: usize = 8;
+    // Square blocks of whole cache lines on both sides.
+    const BLOCK: usize = 16;
     let (whole_rows, whole_columns) = (rows - rows % BLOCK, columns - columns % BLOCK);
     Arch::new().dispatch(
         #[inline(always)]
