@@ -142,12 +142,8 @@ fn batch(rows: usize, history: usize, vocabulary: u32) -> Batch {
 }
 
 fn optimizer(network: &Network, kind: OptimizerKind) -> Optimizer {
-    let config = OptimizerConfig {
-        kind,
-        learning_rate: 1e-6,
-        schedule: Schedule::Constant,
-        clip_norm: 0.0,
-    };
+    let config =
+        OptimizerConfig { kind, learning_rate: 1e-6, schedule: Schedule::Constant, clip_norm: 0.0 };
     Optimizer::new(config, &network.weights).unwrap()
 }
 

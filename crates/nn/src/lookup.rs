@@ -55,7 +55,8 @@ pub(crate) struct IdColumns<'b> {
 impl<'b> IdColumns<'b> {
     /// The columns of all tables, after a check that every id has a row.
     pub fn new(weights: &Weights, batch: &'b Batch) -> Result<Self> {
-        let tables = weights.tables.iter().map(|table| columns(table, batch)).collect::<Result<_>>();
+        let tables =
+            weights.tables.iter().map(|table| columns(table, batch)).collect::<Result<_>>();
         Ok(Self { tables: tables? })
     }
 }

@@ -40,8 +40,7 @@ fn probe(activation: Activation, stream: &mut RandomStream) -> Network {
         activation,
         ..EmbeddingMlpConfig::default()
     };
-    let unit =
-        ActivationUnitConfig { hidden_units: vec![8, 4], activation, ..Default::default() };
+    let unit = ActivationUnitConfig { hidden_units: vec![8, 4], activation, ..Default::default() };
     network(
         |builder| {
             let frame = EmbeddingMlp::build(builder, &schema(), &frame, 0).unwrap();

@@ -4,10 +4,10 @@ mod elementwise;
 mod product;
 
 pub use elementwise::sigmoid;
-pub use product::{View, Write, multiply};
 pub(crate) use elementwise::{
-    add, axpy, dot, exp_in_place, gate_backward, gate_forward, multiply_add, multiply_into,
-    prelu_backward, prelu_forward, plain, repeat_row, scale_rows, sigmoid_backward, sigmoid_in_place, subtract_into, sum_into,
-    sum_of_squares, sum_products, sum_rows, vectorized,
+    add, axpy, dot, exp_in_place, gate_backward, gate_forward, multiply_add, multiply_into, plain,
+    prelu_backward, prelu_forward, repeat_row, scale_rows, sigmoid_backward, sigmoid_in_place,
+    subtract_into, sum_into, sum_of_squares, sum_products, sum_rows, vectorized,
 };
 pub(crate) use product::transpose;
+pub use product::{View, Write, multiply};

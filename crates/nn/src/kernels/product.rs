@@ -40,28 +40,30 @@ impl<'a> View<'a> {
     }
 }
 
-/// What becomes of the numbers that the result's memory holds before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// They are not looked at.
+/// What the product is added to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Write<'a> {
+    /// Nothing: what the result's memory holds is not looked at.
     Over,
-    /// The product is added to them.
+    /// The numbers that are there.
     Add,
+    /// One row, the same for all: a layer's bias.
+    Onto(&'a [f32]),
 }
 
-impl Write {
+impl Write<'_> {
     /// `Over` for memory that holds nothing yet.
     pub fn over_if(fresh: bool) -> Self {
         if fresh { Self::Over } else { Self::Add }
     }
 }
 
-/// `out = left · right` or `out += left · right`; `right` and `out` are row-major with as many columns
+/// `out = left · right`, or that added to what [`Write`] says; `right` and `out` are row-major with as many columns
 /// as `out` has numbers a row of `left`.
 ///
 /// # Panics
 /// When the lengths do not fit; layers check shapes before.
-pub fn multiply(left: View<'_>, right: &[f32], out: &mut [f32], write: Write) {
+pub fn multiply(left: View<'_>, right: &[f32], out: &mut [f32], write: Write<'_>) {
     let (rows, inner) = (left.rows, left.columns);
     if rows == 0 {
         return;
@@ -73,19 +75,24 @@ pub fn multiply(left: View<'_>, right: &[f32], out: &mut [f32], write: Write) {
         right.len(),
         out.len()
     );
-    if inner == 0 || columns == 0 {
-        if write == Write::Over {
-            out.fill(0.0);
+    if columns == 0 {
+        return;
+    }
+    if inner == 0 {
+        match write {
+            Write::Over => out.fill(0.0),
+            Write::Add => {}
+            Write::Onto(row) => super::repeat_row(row, out),
         }
         return;
     }
-    let add = write == Write::Add;
-    let product = if columns == 1 && left.row_stride == 1 {
+    let column = columns == 1 && left.row_stride == 1 && !matches!(write, Write::Onto(_));
+    let product = if column {
         // A column as result would fill one lane of each vector: its transposed is the same numbers.
         let (rows, columns) = (View::new(right, 1, inner), left.rows);
-        Product { left: rows, right: &left.values[..inner * columns], out, columns, add }
+        Product { left: rows, right: &left.values[..inner * columns], out, columns, write }
     } else {
-        Product { left, right, out, columns, add }
+        Product { left, right, out, columns, write }
     };
     Arch::new().dispatch(product);
 }
@@ -95,7 +102,7 @@ struct Product<'a> {
     right: &'a [f32],
     out: &'a mut [f32],
     columns: usize,
-    add: bool,
+    write: Write<'a>,
 }
 
 impl WithSimd for Product<'_> {
@@ -181,13 +188,15 @@ impl Product<'_> {
         let lanes = S::F32_LANES;
         let width = (V - 1) * lanes + last;
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        if self.add {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let start = (row + r) * self.columns + column;
-                let from = &self.out[start..start + width];
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = load::<S, PARTIAL>(simd, from, v, V);
-                }
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let start = (row + r) * self.columns + column;
+            let from = match self.write {
+                Write::Over => break,
+                Write::Add => &self.out[start..start + width],
+                Write::Onto(row) => &row[column..column + width],
+            };
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = load::<S, PARTIAL>(simd, from, v, V);
             }
         }
         let View { values, row_stride, column_stride, .. } = self.left;
@@ -298,8 +307,13 @@ mod tests {
         for (index, n) in columns.enumerate() {
             let (m, k) = (1 + index % 17, index % 23);
             let (a, b, start) = (random(m * k, "a"), random(k * n, "b"), random(m * n, "c"));
-            for write in [Write::Over, Write::Add] {
-                let mut expected = if write == Write::Add { start.clone() } else { vec![0.0; m * n] };
+            let row = random(n, "row");
+            for write in [Write::Over, Write::Add, Write::Onto(&row)] {
+                let mut expected = match write {
+                    Write::Over => vec![0.0; m * n],
+                    Write::Add => start.clone(),
+                    Write::Onto(row) => row.repeat(m),
+                };
                 chain(&a, &b, &mut expected, (m, k, n));
                 let at = transposed(&a, m, k);
                 for left in [View::new(&a, m, k), View::new(&at, k, m).transposed()] {

@@ -124,8 +124,7 @@ impl ActivationUnit {
         // The logistic function is one operation with the layer: its derivative needs only the output.
         let sigmoid = matches!(self.first_activation, ActivationLayer::Sigmoid);
         let first = self.first.forward(graph, candidates, behaviors, offsets, sigmoid)?;
-        let hidden =
-            if sigmoid { first } else { self.first_activation.forward(graph, &first)? };
+        let hidden = if sigmoid { first } else { self.first_activation.forward(graph, &first)? };
         self.rest.forward_from_first(graph, hidden)
     }
 
@@ -202,8 +201,8 @@ impl FirstLayer {
         let (q, k) = (candidates.values(), behaviors.values());
 
         let mut query_part = graph.pool.take(rows * units);
-        repeat_row(bias.values(), &mut query_part);
-        multiply(View::new(q, rows, dim), &derived.query, &mut query_part, Write::Add);
+        let write = Write::Onto(bias.values());
+        multiply(View::new(q, rows, dim), &derived.query, &mut query_part, write);
         let mut out = graph.pool.take(events * units);
         let mut product = graph.pool.take(TILE.min(events) * dim);
         for tile in tiles(offsets) {

@@ -1,9 +1,7 @@
 //! Fully connected layer.
 
 use crate::derived::Rule;
-use crate::kernels::{
-    View, Write, multiply, repeat_row, sigmoid_backward, sigmoid_in_place, sum_rows,
-};
+use crate::kernels::{View, Write, multiply, sigmoid_backward, sigmoid_in_place, sum_rows};
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 
 /// `x · W + b`: rows × `inputs` to rows × `outputs`, optionally with the logistic function on top, whose
@@ -29,7 +27,12 @@ impl Dense {
     ) -> Result<Self> {
         let mut builder = builder.scope(name);
         Ok(Self {
-            weight: builder.matrix("weight", (inputs, outputs), Init::GlorotUniform, Rule::Dense)?,
+            weight: builder.matrix(
+                "weight",
+                (inputs, outputs),
+                Init::GlorotUniform,
+                Rule::Dense,
+            )?,
             bias: builder.parameter("bias", 1, outputs, Init::Constant(0.0))?,
             inputs,
             outputs,
@@ -78,9 +81,8 @@ impl Dense {
         }
         let (weight, bias) = (graph.parameter(self.weight), graph.parameter(self.bias));
         let mut out = graph.pool.take(rows * outputs);
-        repeat_row(bias.values(), &mut out);
         let left = View::new(input.values(), rows, inputs);
-        multiply(left, weight.values(), &mut out, Write::Add);
+        multiply(left, weight.values(), &mut out, Write::Onto(bias.values()));
         if sigmoid {
             sigmoid_in_place(&mut out);
         }

@@ -11,7 +11,11 @@ impl<T: Tape> Graph<'_, T> {
     pub fn concat(&mut self, parts: &[&Matrix]) -> Result<Matrix> {
         let rows = parts.first().map_or(0, |part| part.shape().0);
         if let Some(other) = parts.iter().find(|part| part.shape().0 != rows) {
-            return Err(Error::Shape { op: "concat", left: parts[0].shape(), right: other.shape() });
+            return Err(Error::Shape {
+                op: "concat",
+                left: parts[0].shape(),
+                right: other.shape(),
+            });
         }
         let width: usize = parts.iter().map(|part| part.shape().1).sum();
         let mut out = self.pool.take(rows * width);

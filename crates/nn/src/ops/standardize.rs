@@ -61,7 +61,8 @@ impl<T: Tape> Graph<'_, T> {
                 sum_rows(&gradient, along_one);
                 sum_products(1.0, &gradient, &standardized, along_self);
                 // Should another lane have failed, nobody will look at this gradient.
-                let along = total(along, exchange.as_ref()).unwrap_or_else(|_| vec![0.0; 2 * width]);
+                let along =
+                    total(along, exchange.as_ref()).unwrap_or_else(|_| vec![0.0; 2 * width]);
                 let (along_one, along_self) = along.split_at(width);
                 let share = 1.0 / batch_rows as f32;
                 let mut to_gradient = pass.pool.take(rows * width);
