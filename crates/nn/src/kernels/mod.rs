@@ -2,6 +2,7 @@
 
 mod elementwise;
 mod product;
+mod transpose;
 
 pub use elementwise::sigmoid;
 pub(crate) use elementwise::{
@@ -9,5 +10,5 @@ pub(crate) use elementwise::{
     prelu_backward, prelu_forward, repeat_row, scale_rows, sigmoid_backward, sigmoid_in_place,
     subtract_into, sum_into, sum_of_squares, sum_products, sum_rows, vectorized,
 };
-pub(crate) use product::transpose;
 pub use product::{View, Write, multiply};
+pub(crate) use transpose::transpose;

@@ -237,44 +237,9 @@ fn load<S: Simd, const PARTIAL: bool>(simd: S, from: &[f32], v: usize, count: us
     }
 }
 
-/// Writes the transposed matrix: `from` has `rows` × `columns` numbers.
-pub(crate) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    // Square blocks of whole cache lines on both sides.
-    const BLOCK: usize = 16;
-    let (whole_rows, whole_columns) = (rows - rows % BLOCK, columns - columns % BLOCK);
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for row in (0..whole_rows).step_by(BLOCK) {
-                for column in (0..whole_columns).step_by(BLOCK) {
-                    let mut block = [[0.0f32; BLOCK]; BLOCK];
-                    for (offset, block) in block.iter_mut().enumerate() {
-                        let start = (row + offset) * columns + column;
-                        block.copy_from_slice(&from[start..start + BLOCK]);
-                    }
-                    for offset in 0..BLOCK {
-                        let start = (column + offset) * rows + row;
-                        for (to, block) in to[start..start + BLOCK].iter_mut().zip(&block) {
-                            *to = block[offset];
-                        }
-                    }
-                }
-            }
-        },
-    );
-    for row in 0..rows {
-        let rest = if row < whole_rows { whole_columns } else { 0 };
-        for column in rest..columns {
-            to[column * rows + row] = from[row * columns + column];
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::transpose;
     use super::*;
     use ctr_core::SeedStreams;
 
