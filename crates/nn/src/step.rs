@@ -122,8 +122,8 @@ impl StepMemory {
             Some(threads) => threads.broadcast(|context| {
                 let lane = context.index();
                 let mut memory = memories[lane].lock().unwrap_or_else(PoisonError::into_inner);
-                let meeting = Some((exchange.clone(), lane));
-                exchange.run(|| pass.lane(&lanes[lane], &mut memory, meeting))
+                let meeting = (exchange.clone(), lane);
+                exchange.run(|| pass.lane(&lanes[lane], &mut memory, Some(&meeting)))
             }),
             None => Vec::new(),
         };
@@ -342,7 +342,7 @@ impl Pass<'_> {
         &self,
         shards: &[Shard],
         memory: &mut LaneMemory,
-        exchange: Option<(Arc<Exchange>, usize)>,
+        exchange: Option<&(Arc<Exchange>, usize)>,
     ) -> Result<LaneReport> {
         let mut collected = std::mem::take(&mut memory.collected);
         let mut free = std::mem::take(&mut memory.free);
@@ -364,7 +364,7 @@ impl Pass<'_> {
                 memory.device.clone(),
             );
             graph.collected = collected.clone();
-            graph.exchange.clone_from(&exchange);
+            graph.exchange = exchange.cloned();
             let logits = self.model.training_logits(&mut graph)?;
             let labels = &self.batch.labels[shard.rows.clone()];
             report.loss += graph.log_loss(&logits, labels, self.batch.rows())?;

@@ -126,7 +126,7 @@ pub fn resolve(
         let (key, text) = setting
             .split_once('=')
             .ok_or_else(|| anyhow!("--set {setting}: expected key=value"))?;
-        set(&mut value, key.trim(), parse(text.trim()))
+        set(&mut value, key.trim(), &parse(text.trim()))
             .with_context(|| format!("--set {setting}"))?;
         // Checked one by one, so that the message names the right one.
         typed(&value).with_context(|| format!("--set {setting}"))?;
@@ -194,7 +194,7 @@ fn merge(base: &mut Value, over: &Value) {
     }
 }
 
-fn set(value: &mut Value, key: &str, to: Value) -> Result<()> {
+fn set(value: &mut Value, key: &str, to: &Value) -> Result<()> {
     let path: Vec<&str> = key.split('.').collect();
     let mut place = value;
     for (depth, part) in path.iter().enumerate() {
@@ -203,7 +203,7 @@ fn set(value: &mut Value, key: &str, to: Value) -> Result<()> {
         };
         if depth + 1 == path.len() {
             // Another kind of schedule has other settings.
-            let to = as_choice(part, &to);
+            let to = as_choice(part, to);
             if *part == "kind" && depth > 0 && CHOICES.contains(&path[depth - 1]) {
                 table.clear();
             }
