@@ -136,6 +136,9 @@ pub fn resolve(
 
 fn typed(value: &Value) -> Result<RunConfig> {
     let config: RunConfig = serde_json::from_value(value.clone())?;
+    if let Some(path) = ignored(value, &serde_json::to_value(&config)?) {
+        bail!("unknown field `{path}`");
+    }
     config.train.validate()?;
     if let Regularizer::Mba { lambda } = config.regularizer
         && !(lambda >= 0.0 && lambda.is_finite())
@@ -143,6 +146,17 @@ fn typed(value: &Value) -> Result<RunConfig> {
         bail!("regularizer.lambda is {lambda}, expected a number from 0");
     }
     Ok(config)
+}
+
+/// The first key that did not come back: a kind without settings of its own takes any without a word.
+fn ignored(given: &Value, understood: &Value) -> Option<String> {
+    let (Value::Object(given), Value::Object(understood)) = (given, understood) else {
+        return None;
+    };
+    given.iter().find_map(|(key, value)| match understood.get(key) {
+        Some(understood) => ignored(value, understood).map(|path| format!("{key}.{path}")),
+        None => Some(key.clone()),
+    })
 }
 
 fn read_file(path: &Path, model: ModelId) -> Result<Value> {
@@ -289,7 +303,7 @@ mod tests {
         assert!(message("train.batch_size=many").contains("--set train.batch_size=many"));
         assert!(message("train.batch_size=0").contains("at least 1"));
         assert!(message("regularizer=mba2").contains("unknown variant `mba2`"));
-        assert!(message("regularizer.lambda=0.1").contains("lambda"));
+        assert!(message("regularizer.lambda=0.1").contains("unknown field `regularizer.lambda`"));
         assert!(message("nonsense").contains("expected key=value"));
     }
 }
