@@ -2,7 +2,8 @@
 
 Each model is compared twice: from its initial weights, and from weights with noise on top, because small
 initial weights hide faults in parts that the logits hardly depend on yet. DIN and BaseModel are compared
-with `plain.py`; all five also with `models.py`, so that what is measured is known to do the same work.
+with `plain.py`; all five also with `models.py` ("written") and `autograd.py`, so that what is measured is
+known to do the same work.
 Exits with 1 when any logit is further off than 1e-4.
 """
 import argparse
@@ -17,6 +18,7 @@ import exported
 import fixture
 import models
 import plain
+import worker
 
 TOLERANCE = 1e-4
 # Few rows that come round again, so that what a step does to the tables shows in later logits.
@@ -33,9 +35,9 @@ def ours(binary, model, folder, rate, steps):
     return [tensors[f"step-{step}"] for step in range(steps)]
 
 
-def fast(model, weights, batches, rate, steps):
-    with torch.inference_mode():
-        built = models.MODELS[model](weights, rate)
+def fast(kind, model, weights, batches, rate, steps):
+    with worker.mode(kind):
+        built = worker.KINDS[kind][model](weights, rate)
         goods = len(weights["embedding/goods_id"])
         prepared = [built.batch_of(rows, goods) for rows in batches]
         return [built.step(*prepared[step % len(prepared)]) for step in range(steps)]
@@ -51,7 +53,7 @@ def compare(binary, folder, rate, steps):
     """Prints a line a model and returns the largest difference of all."""
     random, largest = torch.Generator().manual_seed(1), 0.0
     batches = exported.read_batches(folder)
-    print(f"{'model':<12}{'weights':<10}{'plain':>10}{'fast':>10}   largest difference of a logit")
+    print(f"{'model':<12}{'weights':<10}{'plain':>10}{'written':>10}{'autograd':>10}   largest difference of a logit")
     for model in models.MODELS:
         weights = exported.read_weights(folder, model)
         for kind in ("initial", "noisy"):
@@ -61,14 +63,17 @@ def compare(binary, folder, rate, steps):
                     values += size * (2 * torch.rand(values.shape, generator=random) - 1)
                 exported.write_tensors(folder / f"weights-{model}.safetensors", weights)
             expected = ours(binary, model, folder, rate, steps)
-            with_fast = worst(expected, fast(model, weights, batches, rate, steps))
-            found = [with_fast]
-            with_plain = "-"
+            found = {
+                peer: worst(expected, fast(peer, model, weights, batches, rate, steps))
+                for peer in worker.KINDS
+            }
             if model in ("din", "base_model"):
-                found.append(worst(expected, plain.train(model, weights, batches, rate, steps)))
-                with_plain = f"{found[-1]:.1e}"
-            print(f"{model:<12}{kind:<10}{with_plain:>10}{with_fast:>10.1e}", flush=True)
-            largest = max(largest, *found)
+                found["plain"] = worst(expected, plain.train(model, weights, batches, rate, steps))
+            cells = [
+                f"{found[peer]:.1e}" if peer in found else "-" for peer in ("plain", *worker.KINDS)
+            ]
+            print(f"{model:<12}{kind:<10}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
+            largest = max(largest, *found.values())
     return largest
 
 

@@ -8,11 +8,14 @@ import warnings
 
 import torch
 
+import autograd
 import exported
 import models
 
 RATE = 0.1
 WARMUP_SHARE = 0.25
+# Where a model's backward pass comes from.
+KINDS = {"written": models.MODELS, "autograd": autograd.MODELS}
 
 
 def rate_of(work, batches, rows, seconds):
@@ -28,10 +31,15 @@ def rate_of(work, batches, rows, seconds):
     return rate
 
 
-def prepare(name, folder):
+def mode(kind):
+    """What everything of a kind must happen under: without autograd, PyTorch does less for an operation."""
+    return torch.inference_mode(kind == "written")
+
+
+def prepare(name, folder, kind):
     """The model and its batches, assembled before anything is measured."""
     weights = exported.read_weights(folder, name)
-    model = models.MODELS[name]
+    model = KINDS[kind][name]
     goods = len(weights["embedding/goods_id"])
     batches = [model.batch_of(rows, goods) for rows in exported.read_batches(folder)]
     return model(weights, RATE), batches
@@ -45,11 +53,12 @@ def compiled(model, batch):
         return torch.jit.trace_module(model, {"step": batch, "score": batch}, check_trace=False)
 
 
-def measure(name, folder, threads, seconds, score=False, eager=False, barrier=None):
+def measure(name, folder, kind, threads, seconds, score=False, eager=False, barrier=None):
     torch.set_num_threads(threads)
-    with torch.inference_mode():
-        model, batches = prepare(name, folder)
-        if not eager:
+    with mode(kind):
+        model, batches = prepare(name, folder, kind)
+        # With autograd the interpreter is no faster.
+        if kind == "written" and not eager:
             model = compiled(model, batches[0])
         work = model.score if score else model.step
         if barrier:
@@ -67,7 +76,7 @@ def measure_in_processes(name, folder, processes, seconds):
     children = []
     for _ in range(processes):
         receiver, sender = multiprocessing.Pipe(duplex=False)
-        arguments = (sender, name, folder, 1, seconds, True, False, barrier)
+        arguments = (sender, name, folder, "written", 1, seconds, True, False, barrier)
         process = multiprocessing.Process(target=child, args=arguments)
         process.start()
         children.append((process, receiver))
@@ -81,12 +90,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=models.MODELS)
     parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--kind", choices=KINDS, default="written", help="of the backward pass")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--score", action="store_true")
     parser.add_argument("--processes", type=int, default=1, help="with --score, one thread each")
     parser.add_argument("--eager", action="store_true", help="without TorchScript")
     options = parser.parse_args()
+    if options.score and options.kind != "written":
+        parser.error("--score needs --kind written: only training has a backward pass")
     if options.processes > 1:
         if not options.score:
             parser.error("--processes needs --score")
@@ -97,6 +109,7 @@ def main():
         rate = measure(
             options.model,
             options.folder,
+            options.kind,
             options.threads,
             options.seconds,
             options.score,
