@@ -48,8 +48,8 @@ unit:
 bench:
 	$(CARGO) bench --locked -p ctr-nn -p ctr-train -p ctr-metrics -p ctr-dataset-prep
 
-## Against PyTorch and DeepCTR-Torch: the same logits, then throughput, into reports/peers.md. Needs Python
-## and PyPI. PEERS="--rounds 1 --only din-train" for less.
+## Against PyTorch and DeepCTR-Torch: the same logits, then throughput; gAUC against pandas; into
+## reports/peers.md. Needs Python and PyPI. PEERS="--rounds 1 --only din-train" for less.
 peers:
 	scripts/peers/run $(PEERS)
 

@@ -1,9 +1,12 @@
 """Throughput of our crates beside PyTorch's, measured in alternation, as a table and a report.
 
 A round measures every case on each side, never two at a time, and which side begins changes from round to
-round. We run with as many threads as there are cores. PyTorch runs with every number of threads (and of
+round. In training there are two opponents in PyTorch: one with autograd, and one with its backward pass
+written by hand. We run with as many threads as there are cores. PyTorch runs with every number of threads (and of
 processes, in scoring) that makes sense, and each round counts its best: with two threads it is usually
 faster, but falls to a small part of its speed as soon as anything else wants a core.
+
+gAUC and AUC beside pandas and scikit-learn are measured once, on the same rows.
 """
 import argparse
 import json
@@ -21,49 +24,68 @@ HERE = pathlib.Path(__file__).parent
 TOTAL_ROWS = 65_536
 # Load of the machine from which on the numbers are worth little.
 BUSY = 0.5
+# The name of the comparison of metrics, beside those of the cases.
+GAUC = "gauc"
+# Two values of a metric this near to each other are the same.
+SAME_VALUE = 1e-9
+
+
+@dataclass
+class Peer:
+    """Whom we are compared with in a case: `written` and `autograd` are kinds of `worker.py`."""
+
+    kind: str
+    rates: list = field(default_factory=list)
+    # What each of `rates` was measured with, such as "2 threads".
+    settings: list = field(default_factory=list)
 
 
 @dataclass
 class Case:
-    """One line of the table."""
+    """Some work of ours, and the same work of others."""
 
     model: str
     rows: int
+    kinds: tuple = ("autograd", "written")
     score: bool = False
-    deepctr: bool = False
     ours: list = field(default_factory=list)
-    theirs: list = field(default_factory=list)
-    # What each of `theirs` was measured with, such as "2 threads".
-    settings: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.peers = [Peer(kind) for kind in self.kinds]
 
     @property
     def name(self):
-        peer = "deepctr-" if self.deepctr else ""
+        peer = "deepctr-" if "deepctr" in self.kinds else ""
         return f"{peer}{self.model}-{'score' if self.score else 'train'}-{self.rows}"
 
     @property
     def batches(self):
         return str(max(1, TOTAL_ROWS // self.rows))
 
-    def ratios(self):
-        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs)]
+    def ratios(self, peer):
+        return [ours / theirs for ours, theirs in zip(self.ours, peer.rates)]
 
 
 def all_cases():
     cases = [Case("din", rows) for rows in (32, 256, 1024)]
     for model in ("base_model", "pnn", "deepfm", "wide_deep"):
         cases += [Case(model, rows) for rows in (32, 256)]
-    cases.append(Case("din", 512, score=True))
-    return cases + [Case("din", rows, deepctr=True) for rows in (32, 256)]
+    cases.append(Case("din", 512, ("written",), score=True))
+    return cases + [Case("din", rows, ("deepctr",)) for rows in (32, 256)]
 
 
-def rate(command):
-    """Rows a second, the last line of what a measuring process prints."""
+def output(command):
+    """The last line of what a measuring process prints."""
     done = subprocess.run(command, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     if done.returncode != 0 or not lines:
         sys.exit(f"a measurement failed: {command[1:3]}\n{done.stderr}")
-    return json.loads(lines[-1])["samples_per_second"]
+    return json.loads(lines[-1])
+
+
+def rate(command):
+    """Rows a second."""
+    return output(command)["samples_per_second"]
 
 
 def our_rate(case, binary, threads, seconds):
@@ -72,11 +94,12 @@ def our_rate(case, binary, threads, seconds):
     return rate(command + (["--score"] if case.score else []))
 
 
-def their_rate(case, folder, options, seconds):
-    if case.deepctr:
-        command = [sys.executable, HERE / "deepctr_din.py", folder / str(case.rows)]
+def their_rate(case, kind, folder, options, seconds):
+    rows = folder / str(case.rows)
+    if kind == "deepctr":
+        command = [sys.executable, HERE / "deepctr_din.py", rows]
     else:
-        command = [sys.executable, HERE / "worker.py", case.model, folder / str(case.rows)]
+        command = [sys.executable, HERE / "worker.py", case.model, rows, "--kind", kind]
     command += ["--seconds", str(seconds), *options]
     return rate(command + (["--score"] if case.score else []))
 
@@ -90,39 +113,58 @@ def settings(case, threads):
     return found
 
 
-def measure_theirs(case, folder, threads, seconds):
+def measure_theirs(case, peer, folder, threads, seconds):
     rates = {
-        name: their_rate(case, folder, options, seconds)
+        name: their_rate(case, peer.kind, folder, options, seconds)
         for name, options in settings(case, threads).items()
     }
     best = max(rates, key=rates.get)
-    case.theirs.append(rates[best])
-    case.settings.append(best)
+    peer.rates.append(rates[best])
+    peer.settings.append(best)
 
 
 def measure(cases, binary, folder, threads, rounds, seconds):
     for number in range(rounds):
         for case in cases:
-            if number % 2 == 0:
-                case.ours.append(our_rate(case, binary, threads, seconds))
-            measure_theirs(case, folder, threads, seconds)
-            if number % 2 == 1:
-                case.ours.append(our_rate(case, binary, threads, seconds))
-            print(
-                f"round {number + 1}, {case.name}: ours {case.ours[-1]:,.0f}, "
-                f"theirs {case.theirs[-1]:,.0f} ({case.settings[-1]}), ratio {case.ratios()[-1]:.2f}",
-                flush=True,
+            sides = [None, *case.peers]
+            for peer in sides if number % 2 == 0 else reversed(sides):
+                if peer:
+                    measure_theirs(case, peer, folder, threads, seconds)
+                else:
+                    case.ours.append(our_rate(case, binary, threads, seconds))
+            found = "; ".join(
+                f"{peer.kind} {peer.rates[-1]:,.0f} ({peer.settings[-1]}), "
+                f"ratio {case.ratios(peer)[-1]:.2f}"
+                for peer in case.peers
             )
+            print(f"round {number + 1}, {case.name}: ours {case.ours[-1]:,.0f}; {found}", flush=True)
+
+
+def measure_gauc(binary, folder, rows, grouped_rows):
+    """Ours on all rows and theirs, which does gAUC on the first rows only."""
+    grouped_rows = min(rows, grouped_rows)
+    ours = output([binary, "gauc", "--rows", str(rows), "--folder", folder])
+    first = output([binary, "gauc", "--rows", str(grouped_rows)])
+    command = [sys.executable, HERE / "gauc.py", folder, "--gauc-rows", str(grouped_rows)]
+    theirs = output(command)
+    for name, expected in (("auc", ours), ("gauc", first)):
+        print(f"{name}: ours {expected[name]!r}, theirs {theirs[name]!r}")
+        # What is no number fails, too.
+        if not abs(expected[name] - theirs[name]) <= SAME_VALUE:
+            sys.exit(f"{name} is not the same: {expected[name]!r} and {theirs[name]!r}")
+    return ours, theirs
 
 
 def chosen(only):
+    """Cases, and whether gAUC is to be measured."""
     cases = all_cases()
+    names = [case.name for case in cases] + [GAUC]
     wanted = only.split(",") if only else []
     for part in wanted:
-        if not any(part in case.name for case in cases):
-            names = ", ".join(case.name for case in cases)
-            sys.exit(f"no case has {part!r} in its name; there are {names}")
-    return [case for case in cases if not wanted or any(part in case.name for part in wanted)]
+        if not any(part in name for name in names):
+            sys.exit(f"no case has {part!r} in its name; there are {', '.join(names)}")
+    found = [name for name in names if not wanted or any(part in name for part in wanted)]
+    return [case for case in cases if case.name in found], GAUC in found
 
 
 def at_least_one(text):
@@ -139,20 +181,28 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("reports/peers.md"))
     parser.add_argument("--only", help="parts of names of cases, with commas: din-train,score")
+    parser.add_argument("--gauc-rows", type=at_least_one, default=10_000_000)
+    parser.add_argument(
+        "--gauc-rows-pandas", type=at_least_one, default=1_000_000, help="of those, the first"
+    )
     options = parser.parse_args()
-    cases = chosen(options.only)
+    cases, with_gauc = chosen(options.only)
     threads = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     load = os.getloadavg()[0]
     if load > BUSY:
         print(f"the machine is busy (load {load:.1f}): numbers will be worth little", file=sys.stderr)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        gauc = None
+        if with_gauc:
+            # First, because values that differ end everything.
+            gauc = measure_gauc(options.binary, folder, options.gauc_rows, options.gauc_rows_pandas)
         for rows in sorted({case.rows for case in cases}):
             batches = str(max(1, TOTAL_ROWS // rows))
             command = [options.binary, "export", folder / str(rows)]
             subprocess.run(command + ["--rows", str(rows), "--batches", batches], check=True)
         measure(cases, options.binary, folder, threads, options.rounds, options.seconds)
-    text = report.report(cases, threads, load, options.rounds, options.seconds)
+    text = report.report(cases, gauc, threads, load, options.rounds, options.seconds)
     print("\n" + text)
     report.write_atomic(options.out, text)
 

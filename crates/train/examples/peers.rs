@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use ctr_core::{
     Batch, Dataset, EventColumn, GroupEvents, Protocol, Samples, SeedStreams, Sequences, Split,
 };
+use ctr_metrics::{GaucVariant, auc, gauc};
 use ctr_nn::{
     NamedTensors, Network, Optimizer, OptimizerConfig, OptimizerKind, Schedule, ScoringMemory,
     StoredTensor,
@@ -67,6 +68,15 @@ enum Command {
         #[arg(long)]
         steps: usize,
     },
+    /// Print seconds and values of gAUC (of the paper) and AUC on generated rows
+    Gauc {
+        /// Fewer are the first of more
+        #[arg(long)]
+        rows: usize,
+        /// Write the rows there, as gauc.safetensors
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
 }
 
 fn main() -> Outcome<()> {
@@ -94,6 +104,15 @@ fn main() -> Outcome<()> {
             Ok(())
         }
         Command::Steps { model, folder, rate, steps } => write_steps(&model, &folder, rate, steps),
+        Command::Gauc { rows, folder } => {
+            let scored = ScoredRows::generate(rows);
+            if let Some(folder) = folder {
+                std::fs::create_dir_all(&folder)?;
+                scored.write(&folder.join("gauc.safetensors"))?;
+            }
+            println!("{}", scored.measure()?);
+            Ok(())
+        }
     }
 }
 
@@ -215,8 +234,7 @@ fn write_batches(path: &Path, batches: &[Batch]) -> Outcome<()> {
         let start = offsets[offsets.len() - 1];
         offsets.extend(batch.groups[0].offsets[1..].iter().map(|offset| start + offset));
     }
-    let labels: Vec<u8> =
-        batches.iter().flat_map(|batch| &batch.labels).flat_map(|y| y.to_le_bytes()).collect();
+    let labels = bytes_of(batches.iter().flat_map(|batch| &batch.labels).map(|y| y.to_le_bytes()));
     let ids = [
         ("offsets", offsets),
         ("goods", column(0, 0)),
@@ -224,13 +242,17 @@ fn write_batches(path: &Path, batches: &[Batch]) -> Outcome<()> {
         ("candidate_goods", column(1, 0)),
         ("candidate_cates", column(1, 1)),
     ]
-    .map(|(name, ids)| (name, ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>()));
+    .map(|(name, ids)| (name, bytes_of(ids.iter().map(|id| id.to_le_bytes()))));
     let mut views = vec![("labels", TensorView::new(Dtype::F32, vec![labels.len() / 4], &labels)?)];
     for (name, bytes) in &ids {
         views.push((name, TensorView::new(Dtype::U32, vec![bytes.len() / 4], bytes)?));
     }
     let metadata = HashMap::from([("rows".to_string(), batches[0].rows().to_string())]);
     Ok(std::fs::write(path, safetensors::serialize(views, Some(metadata))?)?)
+}
+
+fn bytes_of(words: impl Iterator<Item = [u8; 4]>) -> Vec<u8> {
+    words.flatten().collect()
 }
 
 fn read_batches(path: &Path) -> Outcome<Vec<Batch>> {
@@ -293,4 +315,71 @@ fn write_steps(model: &str, folder: &Path, rate: f64, steps: usize) -> Outcome<(
     }
     let path = folder.join(format!("logits-{model}.safetensors"));
     Ok(std::fs::write(path, logits.to_bytes()?)?)
+}
+
+/// Rows with what gAUC is computed of.
+#[derive(Default)]
+struct ScoredRows {
+    users: Vec<u32>,
+    labels: Vec<u8>,
+    scores: Vec<f32>,
+}
+
+impl ScoredRows {
+    /// Users of 1 to 20 rows, one after the other, a fifth of them clicks; an eighth of the rows ties
+    /// with the one before.
+    fn generate(count: usize) -> Self {
+        let mut random = SeedStreams::new(1).stream("gauc");
+        let (mut rows, mut score) = (Self::default(), 0.5);
+        for user in 0.. {
+            for _ in 0..1 + random.below(20) {
+                if rows.users.len() == count {
+                    return rows;
+                }
+                let label = u8::from(random.below(5) == 0);
+                if random.below(8) != 0 {
+                    // A click scores higher by a little.
+                    score = 0.9 * random.unit() as f32 + 0.1 * f32::from(label);
+                }
+                rows.users.push(user);
+                rows.labels.push(label);
+                rows.scores.push(score);
+            }
+        }
+        rows
+    }
+
+    fn write(&self, path: &Path) -> Outcome<()> {
+        let columns = [
+            ("users", Dtype::U32, bytes_of(self.users.iter().map(|user| user.to_le_bytes()))),
+            (
+                "labels",
+                Dtype::F32,
+                bytes_of(self.labels.iter().map(|&label| f32::from(label).to_le_bytes())),
+            ),
+            ("scores", Dtype::F32, bytes_of(self.scores.iter().map(|score| score.to_le_bytes()))),
+        ];
+        let mut views = Vec::new();
+        for (name, kind, bytes) in &columns {
+            views.push((*name, TensorView::new(*kind, vec![self.users.len()], bytes)?));
+        }
+        Ok(std::fs::write(path, safetensors::serialize(views, None)?)?)
+    }
+
+    /// Each is computed once: so is the other side's.
+    fn measure(&self) -> Outcome<serde_json::Value> {
+        let begun = Instant::now();
+        let by_user = gauc(&self.users, &self.labels, &self.scores, GaucVariant::Paper)?;
+        let gauc_seconds = begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        let pooled = auc(&self.labels, &self.scores)?;
+        let auc_seconds = begun.elapsed().as_secs_f64();
+        Ok(serde_json::json!({
+            "rows": self.users.len(),
+            "gauc": by_user.value,
+            "gauc_seconds": gauc_seconds,
+            "auc": pooled,
+            "auc_seconds": auc_seconds,
+        }))
+    }
 }
