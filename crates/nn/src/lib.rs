@@ -20,6 +20,8 @@ mod persist;
 mod regularizer;
 mod shards;
 mod step;
+mod sums;
+mod tasks;
 mod weights;
 
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};

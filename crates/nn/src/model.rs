@@ -112,7 +112,7 @@ impl Network {
         let ids = IdColumns::new(weights, batch)?;
         let loss = memory.pass(&**model, weights, &ids, batch)?.loss;
         let mut sums = memory.sums(weights, &ids);
-        sums.dense.iter_mut().for_each(crate::step::DenseSum::run);
+        sums.dense.iter_mut().for_each(crate::sums::DenseSum::run);
         for part in sums.tables.iter_mut().flatten() {
             let values = weights.tables[part.table].values();
             part.run(penalties, values, 0);

@@ -1,21 +1,19 @@
-//! Forward and backward pass of a batch, lane by lane, and the sums over lanes.
+//! Forward and backward pass of a batch, lane by lane.
 
 use crate::exchange::Exchange;
 use crate::graph::{Collected, EventGradients};
-use crate::lookup::{IdColumn, IdColumns, RowUses};
+use crate::lookup::{IdColumns, RowUses};
 use crate::memory::Pool;
-use crate::regularizer::RowPenalties;
 use crate::shards::{Shard, lanes};
+use crate::sums::{DenseSum, RowsSum, Sources, Sums, rows_a_chunk};
+use crate::tasks::{Finish, Task, run_all};
 use crate::weights::BatchStatistics;
 use crate::{CtrModel, Error, Graph, Result, StatisticsId, Training, Weights};
 use ctr_core::Batch;
 use dfdx::prelude::Cpu;
-use rayon::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Gradients of one batch and the memory in which they lie; reused from step to step.
 #[derive(Default)]
@@ -46,22 +44,6 @@ pub(crate) struct Passed {
     /// Mean logistic loss.
     pub loss: f64,
     pub moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
-}
-
-/// Numbers of table rows that one task sums up and updates: few enough to stay in the first-level cache
-/// between the two, enough for a task to be worth its start.
-const CHUNK: usize = 8_192;
-
-/// A part of a step that runs beside others.
-pub(crate) type Task<'t, R> = Box<dyn FnOnce() -> R + Send + 't>;
-
-/// Runs tasks on rayon's current threads; results are in the order of the tasks.
-pub(crate) fn run_all<R: Send>(tasks: Vec<Task<'_, R>>) -> Vec<R> {
-    if rayon::current_num_threads() == 1 {
-        tasks.into_iter().map(|task| task()).collect()
-    } else {
-        tasks.into_par_iter().with_max_len(1).map(|task| task()).collect()
-    }
 }
 
 impl StepMemory {
@@ -192,137 +174,6 @@ impl StepMemory {
     }
 }
 
-/// See [`StepMemory::sums`].
-#[derive(Default)]
-pub(crate) struct Sums<'m> {
-    /// One a parameter.
-    pub dense: Vec<DenseSum<'m>>,
-    /// One list a table.
-    pub tables: Vec<Vec<RowsSum<'m>>>,
-}
-
-/// The gradient of a parameter: one lane's, to which those of the others are added.
-pub(crate) struct DenseSum<'m> {
-    pub sum: &'m mut [f32],
-    others: Vec<&'m [f32]>,
-}
-
-impl DenseSum<'_> {
-    /// Sums up, in the order of lanes.
-    pub fn run(&mut self) {
-        self.others.iter().for_each(|other| crate::kernels::add(other, self.sum));
-    }
-}
-
-/// Gradients of some rows of a table.
-pub(crate) struct RowsSum<'m> {
-    pub table: usize,
-    pub rows: &'m [u32],
-    pub gradients: &'m mut [f32],
-    /// Position of the first row among those of the batch.
-    first: usize,
-    uses: &'m RowUses,
-    columns: &'m [IdColumn<'m>],
-    sources: Arc<Sources<'m>>,
-}
-
-impl RowsSum<'_> {
-    /// Sums up, in the order of uses, and adds the penalties. `values` begin at number `start` of the
-    /// table.
-    pub fn run(&mut self, penalties: &RowPenalties, values: &[f32], start: usize) {
-        let dim = self.gradients.len() / self.rows.len().max(1);
-        let rows = self.rows.iter().zip(self.gradients.chunks_exact_mut(dim.max(1)));
-        crate::kernels::vectorized(
-            #[inline(always)]
-            || {
-                for (offset, (&row, to)) in rows.enumerate() {
-                    to.fill(0.0);
-                    for &(column, event) in self.uses.of(self.first + offset) {
-                        let share = self.columns[column as usize].bag(event as usize).1;
-                        self.sources.add(column as usize, event as usize, share, to);
-                    }
-                    if let Some(factor) = penalties.factor(self.table, row) {
-                        let place = row as usize * dim - start;
-                        let row = &values[place..place + dim];
-                        to.iter_mut().zip(row).for_each(|(to, w)| *to += factor * w);
-                    }
-                }
-            },
-        );
-    }
-}
-
-/// Rows of a table of width `dim` that one task sums up and updates.
-fn rows_a_chunk(dim: usize) -> usize {
-    (CHUNK / dim).max(1)
-}
-
-/// Keeps a thread awake for a moment when its lane is done and another's is not: what follows the lanes
-/// is short, and to fall asleep and be woken takes as long.
-struct Finish {
-    lanes: usize,
-    begun: AtomicUsize,
-    done: AtomicUsize,
-}
-
-impl Finish {
-    /// About the difference between two lanes of a small batch.
-    const LONGEST: Duration = Duration::from_micros(60);
-
-    fn new(lanes: usize) -> Self {
-        Self { lanes, begun: AtomicUsize::new(0), done: AtomicUsize::new(0) }
-    }
-
-    fn after<R>(&self, lane: impl FnOnce() -> R) -> R {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        let result = lane();
-        self.done.fetch_add(1, Ordering::Release);
-        let waited = Instant::now();
-        // With a lane not yet begun there is better to do.
-        while self.begun.load(Ordering::Relaxed) == self.lanes
-            && self.done.load(Ordering::Acquire) < self.lanes
-            && waited.elapsed() < Self::LONGEST
-        {
-            std::hint::spin_loop();
-        }
-        result
-    }
-}
-
-/// Where the gradients of one table's columns lie.
-struct Sources<'e> {
-    /// For each column the parts of its events: gradients, and where the table's numbers begin.
-    columns: Vec<Vec<(&'e EventGradients, usize)>>,
-}
-
-impl<'e> Sources<'e> {
-    fn new(table: usize, columns: usize, events: &[&'e EventGradients]) -> Self {
-        let mut found = vec![Vec::new(); columns];
-        for gradients in events {
-            let mut start = 0;
-            for part in &gradients.parts {
-                if part.table == table {
-                    found[part.column].push((*gradients, start));
-                }
-                start += part.dim;
-            }
-        }
-        Self { columns: found }
-    }
-
-    /// Adds `share` times the gradients of an event.
-    #[inline(always)]
-    fn add(&self, column: usize, event: usize, share: f32, to: &mut [f32]) {
-        for &(gradients, start) in &self.columns[column] {
-            let Some(local) = event.checked_sub(gradients.first) else { continue };
-            let from = local * gradients.width + start;
-            if let Some(from) = gradients.values.get(from..from + to.len()) {
-                to.iter_mut().zip(from).for_each(|(to, g)| *to += share * g);
-            }
-        }
-    }
-}
-
 /// What all lanes read.
 struct Pass<'p> {
     model: &'p dyn CtrModel,
@@ -382,24 +233,4 @@ impl Pass<'_> {
         memory.free = pool.drain();
         Ok(report)
     }
-}
-
-/// The rows of a table, cut at the bounds of `chunks` of rising row numbers: for each chunk its first
-/// row's place and the numbers up to its last row's end.
-pub(crate) fn cut_rows<'v>(
-    chunks: &[&[u32]],
-    dim: usize,
-    values: &'v mut [f32],
-) -> Vec<(usize, &'v mut [f32])> {
-    let mut cut = Vec::with_capacity(chunks.len());
-    let (mut rest, mut position) = (values, 0);
-    for chunk in chunks {
-        let (Some(&first), Some(&last)) = (chunk.first(), chunk.last()) else { continue };
-        let (start, end) = (first as usize * dim, (last as usize + 1) * dim);
-        let (part, after) =
-            rest.split_at_mut(start.max(position) - position).1.split_at_mut(end - start);
-        cut.push((start, part));
-        (rest, position) = (after, end);
-    }
-    cut
 }

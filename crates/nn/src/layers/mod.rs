@@ -5,6 +5,7 @@ mod activation_unit;
 mod dense;
 mod mlp;
 mod normalization;
+mod split_layer;
 
 pub use activation::{Activation, ActivationLayer};
 pub use activation_unit::{

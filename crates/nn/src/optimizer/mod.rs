@@ -7,7 +7,8 @@ mod update;
 pub use schedule::Schedule;
 
 use crate::regularizer::RowPenalties;
-use crate::step::{Sums, Task, run_all};
+use crate::sums::Sums;
+use crate::tasks::{Task, run_all};
 use crate::{Error, NamedTensors, Result, StoredTensor, Weights};
 use parts::{Part, parts};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use super::update::{Moments, MomentsPart, Rule};
 use crate::kernels::sum_of_squares;
 use crate::regularizer::RowPenalties;
-use crate::step::{DenseSum, RowsSum, Sums, cut_rows};
+use crate::sums::{DenseSum, RowsSum, Sums, cut_rows};
 use crate::{Parameter, Weights};
 
 /// Some weights with their moments and the sums that give their gradients.

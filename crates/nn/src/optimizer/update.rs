@@ -1,7 +1,7 @@
 //! The update rules on slices.
 
 use super::OptimizerKind;
-use crate::step::cut_rows;
+use crate::sums::cut_rows;
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;

@@ -1,0 +1,131 @@
+//! The sums that a pass leaves to be done: of dense gradients over lanes, of the gradients of events over
+//! the uses of each table row. In fixed parts and in a fixed order each.
+
+use crate::graph::EventGradients;
+use crate::lookup::{IdColumn, RowUses};
+use crate::regularizer::RowPenalties;
+use std::sync::Arc;
+
+/// Numbers of table rows that one task sums up and updates: few enough to stay in the first-level cache
+/// between the two, enough for a task to be worth its start.
+const CHUNK: usize = 8_192;
+
+/// All sums of a step.
+#[derive(Default)]
+pub(crate) struct Sums<'m> {
+    /// One a parameter.
+    pub dense: Vec<DenseSum<'m>>,
+    /// One list a table.
+    pub tables: Vec<Vec<RowsSum<'m>>>,
+}
+
+/// The gradient of a parameter: one lane's, to which those of the others are added.
+pub(crate) struct DenseSum<'m> {
+    pub sum: &'m mut [f32],
+    pub others: Vec<&'m [f32]>,
+}
+
+impl DenseSum<'_> {
+    /// Sums up, in the order of lanes.
+    pub fn run(&mut self) {
+        self.others.iter().for_each(|other| crate::kernels::add(other, self.sum));
+    }
+}
+
+/// Gradients of some rows of a table.
+pub(crate) struct RowsSum<'m> {
+    pub table: usize,
+    pub rows: &'m [u32],
+    pub gradients: &'m mut [f32],
+    /// Position of the first row among those of the batch.
+    pub first: usize,
+    pub uses: &'m RowUses,
+    pub columns: &'m [IdColumn<'m>],
+    pub sources: Arc<Sources<'m>>,
+}
+
+impl RowsSum<'_> {
+    /// Sums up, in the order of uses, and adds the penalties. `values` begin at number `start` of the
+    /// table.
+    pub fn run(&mut self, penalties: &RowPenalties, values: &[f32], start: usize) {
+        let dim = self.gradients.len() / self.rows.len().max(1);
+        let rows = self.rows.iter().zip(self.gradients.chunks_exact_mut(dim.max(1)));
+        crate::kernels::vectorized(
+            #[inline(always)]
+            || {
+                for (offset, (&row, to)) in rows.enumerate() {
+                    to.fill(0.0);
+                    for &(column, event) in self.uses.of(self.first + offset) {
+                        let share = self.columns[column as usize].bag(event as usize).1;
+                        self.sources.add(column as usize, event as usize, share, to);
+                    }
+                    if let Some(factor) = penalties.factor(self.table, row) {
+                        let place = row as usize * dim - start;
+                        let row = &values[place..place + dim];
+                        to.iter_mut().zip(row).for_each(|(to, w)| *to += factor * w);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Rows of a table of width `dim` that one task sums up and updates.
+pub(crate) fn rows_a_chunk(dim: usize) -> usize {
+    (CHUNK / dim).max(1)
+}
+
+/// Where the gradients of one table's columns lie.
+pub(crate) struct Sources<'e> {
+    /// For each column the parts of its events: gradients, and where the table's numbers begin.
+    columns: Vec<Vec<(&'e EventGradients, usize)>>,
+}
+
+impl<'e> Sources<'e> {
+    /// For the `table`-th table with `columns` columns.
+    pub fn new(table: usize, columns: usize, events: &[&'e EventGradients]) -> Self {
+        let mut found = vec![Vec::new(); columns];
+        for gradients in events {
+            let mut start = 0;
+            for part in &gradients.parts {
+                if part.table == table {
+                    found[part.column].push((*gradients, start));
+                }
+                start += part.dim;
+            }
+        }
+        Self { columns: found }
+    }
+
+    /// Adds `share` times the gradients of an event.
+    #[inline(always)]
+    fn add(&self, column: usize, event: usize, share: f32, to: &mut [f32]) {
+        for &(gradients, start) in &self.columns[column] {
+            let Some(local) = event.checked_sub(gradients.first) else { continue };
+            let from = local * gradients.width + start;
+            if let Some(from) = gradients.values.get(from..from + to.len()) {
+                to.iter_mut().zip(from).for_each(|(to, g)| *to += share * g);
+            }
+        }
+    }
+}
+
+/// The rows of a table, cut at the bounds of `chunks` of rising row numbers: for each chunk its first
+/// row's place and the numbers up to its last row's end.
+pub(crate) fn cut_rows<'v>(
+    chunks: &[&[u32]],
+    dim: usize,
+    values: &'v mut [f32],
+) -> Vec<(usize, &'v mut [f32])> {
+    let mut cut = Vec::with_capacity(chunks.len());
+    let (mut rest, mut position) = (values, 0);
+    for chunk in chunks {
+        let (Some(&first), Some(&last)) = (chunk.first(), chunk.last()) else { continue };
+        let (start, end) = (first as usize * dim, (last as usize + 1) * dim);
+        let (part, after) =
+            rest.split_at_mut(start.max(position) - position).1.split_at_mut(end - start);
+        cut.push((start, part));
+        (rest, position) = (after, end);
+    }
+    cut
+}
