@@ -71,29 +71,21 @@ impl Prepared {
 /// An unknown identifier, missing files, or the first thing wrong in a file with its line and field.
 pub fn prepare(options: &PrepOptions) -> Result<Prepared> {
     let category = category(&options.id)?;
-    let raw = match inputs::find(&options.raw, category.as_deref())? {
-        Inputs::Amazon { reviews, metadata } => {
-            let (events, first) = reviews::read(&reviews)?;
-            let (items, second) = metadata::read(&metadata)?;
-            Raw {
-                id: options.id.clone(),
-                events,
-                items,
-                sources: vec![first, second],
-                simulation: None,
+    let ((events, first), (items, second)) =
+        match inputs::find(&options.raw, category.as_deref())? {
+            Inputs::Amazon { reviews, metadata } => {
+                (reviews::read(&reviews)?, metadata::read(&metadata)?)
             }
-        }
-        Inputs::Tables { interactions, items } => {
-            let (events, first) = tables::interactions(&interactions)?;
-            let (items, second) = tables::items(&items)?;
-            Raw {
-                id: options.id.clone(),
-                events,
-                items,
-                sources: vec![first, second],
-                simulation: None,
+            Inputs::Tables { interactions, items } => {
+                (tables::interactions(&interactions)?, tables::items(&items)?)
             }
-        }
+        };
+    let raw = Raw {
+        id: options.id.clone(),
+        events,
+        items,
+        sources: vec![first, second],
+        simulation: None,
     };
     from_raw(&raw, options.seed, options.protocol)
 }

@@ -26,7 +26,10 @@ pub struct Suite {
     pub seeds: Vec<u64>,
     /// Presets.
     pub presets: Vec<String>,
-    /// Settings (`key = value` as for `--set`) of single models, over the presets.
+    /// Settings (`key = value` as for `--set`) of all models, over the presets.
+    #[serde(default)]
+    pub common: BTreeMap<String, Value>,
+    /// Settings of single models, over those of all.
     #[serde(default)]
     pub settings: BTreeMap<ModelId, BTreeMap<String, Value>>,
     /// Alternatives of which validation chooses one for each model and dataset: each is a list of
@@ -66,7 +69,8 @@ impl Suite {
         let texts = |table: &BTreeMap<String, Value>| -> Vec<String> {
             table.iter().map(|(key, value)| format!("{key}={value}")).collect()
         };
-        let own = self.settings.get(&model).map(texts).unwrap_or_default();
+        let single = self.settings.get(&model).map(texts).unwrap_or_default();
+        let own = [texts(&self.common), single].concat();
         if self.variants.is_empty() {
             return vec![own];
         }
