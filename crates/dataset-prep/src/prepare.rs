@@ -71,15 +71,15 @@ impl Prepared {
 /// An unknown identifier, missing files, or the first thing wrong in a file with its line and field.
 pub fn prepare(options: &PrepOptions) -> Result<Prepared> {
     let category = category(&options.id)?;
-    let ((events, first), (items, second)) =
-        match inputs::find(&options.raw, category.as_deref())? {
-            Inputs::Amazon { reviews, metadata } => {
-                (reviews::read(&reviews)?, metadata::read(&metadata)?)
-            }
-            Inputs::Tables { interactions, items } => {
-                (tables::interactions(&interactions)?, tables::items(&items)?)
-            }
-        };
+    let ((events, first), (items, second)) = match inputs::find(&options.raw, category.as_deref())?
+    {
+        Inputs::Amazon { reviews, metadata } => {
+            (reviews::read(&reviews)?, metadata::read(&metadata)?)
+        }
+        Inputs::Tables { interactions, items } => {
+            (tables::interactions(&interactions)?, tables::items(&items)?)
+        }
+    };
     let raw = Raw {
         id: options.id.clone(),
         events,
