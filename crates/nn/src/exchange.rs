@@ -1,6 +1,8 @@
 //! Sums over lanes in the middle of a pass: for statistics of the whole batch.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What all lanes brought to one meeting, in the order of lanes.
 pub(crate) type Brought = Arc<Vec<Vec<f32>>>;
@@ -11,7 +13,14 @@ pub(crate) type Brought = Arc<Vec<Vec<f32>>>;
 pub(crate) struct Exchange {
     state: Mutex<State>,
     changed: Condvar,
+    /// Number of meetings held, to be read without the lock.
+    held: AtomicU64,
+    /// Whether all lanes may run at a time, so that one who waits awake is in nobody's way.
+    roomy: bool,
 }
+
+/// How long a lane waits awake: about the time that it takes to be woken.
+const AWAKE: Duration = Duration::from_micros(60);
 
 #[derive(Debug)]
 struct State {
@@ -36,7 +45,12 @@ impl Exchange {
             last: Brought::default(),
             abandoned: false,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            held: AtomicU64::new(0),
+            roomy: permits >= lanes,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,10 +96,22 @@ impl Exchange {
             let all = state.brought.iter_mut().map(|one| one.take().unwrap_or_default()).collect();
             state.last = Arc::new(all);
             state.meeting += 1;
+            self.held.store(state.meeting, Ordering::Release);
             self.changed.notify_all();
             return Ok(state.last.clone());
         }
         let meeting = state.meeting;
+        if self.roomy {
+            drop(state);
+            let begun = Instant::now();
+            while self.held.load(Ordering::Acquire) == meeting && begun.elapsed() < AWAKE {
+                std::hint::spin_loop();
+            }
+            state = self.lock();
+            if state.meeting != meeting {
+                return Ok(state.last.clone());
+            }
+        }
         state.permits += 1;
         self.changed.notify_all();
         while state.meeting == meeting && !state.abandoned {

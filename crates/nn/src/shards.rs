@@ -49,11 +49,11 @@ const ROW_COST: usize = 2;
 
 /// The lanes of a training step: each a list of shards, to be computed one after the other.
 ///
-/// `tied` lanes are one shard each and half as many, because statistics over the whole batch tie the rows
+/// `tied` lanes are one shard each and fewer, because statistics over the whole batch tie the rows
 /// together: all lanes meet in the middle, which costs the more the more there are.
 pub(crate) fn lanes(batch: &Batch, tied: bool) -> Vec<Vec<Shard>> {
     let rows = batch.rows();
-    let rows_a_lane = if tied { 2 * MOST_ROWS } else { MOST_ROWS };
+    let rows_a_lane = if tied { 4 * MOST_ROWS } else { MOST_ROWS };
     let lanes = (rows / rows_a_lane).clamp(2, MOST_LANES).min(rows / FEWEST_ROWS).max(1);
     let shards_a_lane = if tied { 1 } else { rows.div_ceil(lanes * MOST_ROWS).max(1) };
     let mut shards = split(batch, lanes * shards_a_lane).into_iter();
@@ -141,6 +141,6 @@ mod tests {
         assert_eq!(sizes(256, false), [[64]; 4]);
         assert_eq!(sizes(1024, false), [[64, 64]; 8]);
         assert_eq!(sizes(256, true), [[128]; 2]);
-        assert_eq!(sizes(1024, true), [[128]; 8]);
+        assert_eq!(sizes(1024, true), [[256]; 4]);
     }
 }

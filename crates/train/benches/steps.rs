@@ -11,6 +11,10 @@ use electronics_like::{batches, network};
 
 mod electronics_like;
 
+/// As the command `din-repro` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn steps(criterion: &mut Criterion) {
     // This thread is one of the pool's, as it is in a run.
     rayon::ThreadPoolBuilder::new().use_current_thread().build_global().unwrap();
