@@ -7,8 +7,9 @@ mod common;
 use common::{network, read_out, values, whole_gradient};
 use ctr_core::{Batch, RandomStream, Schema, SeedStreams};
 use ctr_nn::{
-    Activation, Architecture, EmbeddingMlp, EmbeddingMlpConfig, Graph, Matrix, Network, Optimizer,
-    OptimizerConfig, OptimizerKind, Pooling, Result, Schedule, Tape, model_checks,
+    Activation, Architecture, EmbeddingMlp, EmbeddingMlpConfig, Graph, Matrix, Network,
+    Occurrences, Optimizer, OptimizerConfig, OptimizerKind, Pooling, Result, RowPenalties,
+    Schedule, Tape, model_checks,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,4 +193,46 @@ fn lazy_adam_equals_the_textbook_on_the_rows_of_each_batch() {
 fn clipping_shrinks_parameters_and_rows_by_one_norm() {
     compare(OptimizerKind::Sgd, 0.2, 1.5);
     compare(OptimizerKind::Adam, 0.02, 1.5);
+}
+
+#[test]
+fn the_mini_batch_aware_penalty_is_equation_7_row_by_row() {
+    let mut stream = SeedStreams::new(8).stream("penalty");
+    let mut network = probe(&mut stream);
+    // n_j is counted over more samples than those of the step.
+    let batch = model_checks::random_batch(&schema(), 10, 5, &mut stream);
+    let other = model_checks::random_batch(&schema(), 30, 5, &mut stream);
+    let mut occurrences = Occurrences::new(&network.weights);
+    for samples in [&batch, &other] {
+        occurrences.add(&network.weights, samples).unwrap();
+    }
+    let (before, found) = (values(&network.weights), network.gradients(&batch).unwrap());
+    let (lambda, rate) = (0.3, 0.1);
+    network.penalties =
+        RowPenalties::mini_batch_aware(&network.weights, lambda as f32, occurrences.counts())
+            .unwrap();
+    let config = OptimizerConfig {
+        kind: OptimizerKind::Sgd,
+        learning_rate: rate,
+        schedule: Schedule::Constant,
+        clip_norm: 0.0,
+    };
+    let mut optimizer = Optimizer::new(config, &network.weights).unwrap();
+    let gradient_of: BTreeMap<String, Vec<f64>> =
+        before.keys().map(|name| (name.clone(), whole_gradient(&network, &found, name))).collect();
+    network.train_step(&batch, &mut optimizer).unwrap();
+    let (after, in_batch) = (values(&network.weights), rows_in(&batch));
+    for (name, before) in &before {
+        let table = network.weights.tables.iter().position(|table| table.name == *name);
+        for (index, &w) in before.iter().enumerate() {
+            let penalty = table.map_or(0.0, |table| {
+                let row = index / network.weights.tables[table].dim;
+                let alpha = f64::from(u8::from(in_batch[name.as_str()].contains(&row)));
+                lambda * alpha / f64::from(occurrences.counts()[table][row].max(1)) * w
+            });
+            let expected = w - rate * (gradient_of[name][index] + penalty);
+            let moved = after[name][index];
+            assert!((moved - expected).abs() < 1e-6, "{name}[{index}]: {moved} not {expected}");
+        }
+    }
 }

@@ -21,11 +21,11 @@ pub enum Regularizer {
     Mba {
         /// λ; 0.01 in the paper, section 6.5.
         #[serde(default = "paper_lambda")]
-        lambda: f32,
+        lambda: f64,
     },
 }
 
-fn paper_lambda() -> f32 {
+fn paper_lambda() -> f64 {
     0.01
 }
 

@@ -103,7 +103,7 @@ impl Job<'_> {
             let history = self.config.train.history_limit();
             let counts = count_occurrences(self.dataset, &network.weights, history)?;
             network.penalties =
-                RowPenalties::mini_batch_aware(&network.weights, lambda, counts.counts())?;
+                RowPenalties::mini_batch_aware(&network.weights, lambda as f32, counts.counts())?;
         }
         let run_id = self.run_id()?;
         let spec = RunSpec {
