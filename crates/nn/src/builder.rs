@@ -72,10 +72,8 @@ impl<'w> WeightsBuilder<'w> {
         }
         let values = init.values(rows, columns, &mut self.seeds.stream(&format!("init/{name}")));
         let index = self.weights.parameters.len();
-        let start = self.weights.parameters.last().map_or(0, |last| {
-            let place = last.place();
-            place.start + place.len
-        });
+        let last = self.weights.parameters.last();
+        let start = last.map_or(0, |last| last.place().range().end);
         let place = GradientPlace { index, start, len: values.len() };
         let parameter = Parameter::new(name, (rows, columns), values, rule, place);
         self.weights.parameters.push(parameter);

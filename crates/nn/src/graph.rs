@@ -273,17 +273,16 @@ impl BackwardPass<'_> {
     pub fn parameter(&self, place: GradientPlace, write: impl FnOnce(&mut [f32], bool)) {
         let dense = &mut self.collected.borrow_mut().dense;
         let fresh = !std::mem::replace(&mut dense.written[place.index], true);
-        write(&mut dense.values[place.start..place.start + place.len], fresh);
+        write(&mut dense.values[place.range()], fresh);
     }
 
-    /// Adds numbers to the gradient of a parameter.
-    pub fn add_to_parameter(&self, place: GradientPlace, gradient: &[f32]) {
-        self.parameter(place, |to, fresh| {
+    /// Lets `add` add to the gradient of a parameter, which is zero at first.
+    pub fn add_to_parameter(&self, place: GradientPlace, add: impl FnOnce(&mut [f32])) {
+        self.parameter(place, |gradient, fresh| {
             if fresh {
-                to.copy_from_slice(gradient);
-            } else {
-                crate::kernels::add(gradient, to);
+                gradient.fill(0.0);
             }
+            add(gradient);
         });
     }
 
@@ -299,4 +298,11 @@ pub(crate) struct GradientPlace {
     pub index: usize,
     pub start: usize,
     pub len: usize,
+}
+
+impl GradientPlace {
+    /// The numbers themselves.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start..self.start + self.len
+    }
 }

@@ -120,10 +120,7 @@ impl Network {
         let parameters = weights
             .parameters
             .iter()
-            .map(|parameter| {
-                let place = parameter.place();
-                memory.dense()[place.start..place.start + place.len].to_vec()
-            })
+            .map(|parameter| memory.dense()[parameter.place().range()].to_vec())
             .collect();
         let tables = memory
             .tables()

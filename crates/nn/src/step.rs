@@ -135,8 +135,7 @@ impl StepMemory {
             let place = parameter.place();
             let (own, after) = rest.split_at_mut(place.len);
             rest = after;
-            let range = place.start..place.start + place.len;
-            let lanes = others.iter().map(|lane| &lane.collected.dense.values[range.clone()]);
+            let lanes = others.iter().map(|lane| &lane.collected.dense.values[place.range()]);
             sums.dense.push(DenseSum { sum: own, others: lanes.collect() });
         }
         for (index, table) in self.tables.iter_mut().enumerate() {
@@ -200,7 +199,7 @@ impl Pass<'_> {
         free.extend(collected.events.drain(..).map(|gradients| gradients.values));
         let pool = Pool::with(free);
         let places = || self.weights.parameters.iter().map(crate::Parameter::place);
-        let len = places().last().map_or(0, |place| place.start + place.len);
+        let len = places().last().map_or(0, |place| place.range().end);
         collected.dense.values.resize(len, 0.0);
         collected.dense.written.clear();
         collected.dense.written.resize(self.weights.parameters.len(), false);
@@ -226,7 +225,7 @@ impl Pass<'_> {
         let mut collected = collected.take();
         for place in places() {
             if !collected.dense.written[place.index] {
-                collected.dense.values[place.start..place.start + place.len].fill(0.0);
+                collected.dense.values[place.range()].fill(0.0);
             }
         }
         memory.collected = collected;

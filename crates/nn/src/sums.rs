@@ -2,6 +2,7 @@
 //! the uses of each table row. In fixed parts and in a fixed order each.
 
 use crate::graph::EventGradients;
+use crate::kernels::plain::axpy;
 use crate::lookup::{IdColumn, RowUses};
 use crate::regularizer::RowPenalties;
 use std::sync::Arc;
@@ -61,8 +62,7 @@ impl RowsSum<'_> {
                     }
                     if let Some(factor) = penalties.factor(self.table, row) {
                         let place = row as usize * dim - start;
-                        let row = &values[place..place + dim];
-                        to.iter_mut().zip(row).for_each(|(to, w)| *to += factor * w);
+                        axpy(factor, &values[place..place + dim], to);
                     }
                 }
             },
@@ -104,7 +104,7 @@ impl<'e> Sources<'e> {
             let Some(local) = event.checked_sub(gradients.first) else { continue };
             let from = local * gradients.width + start;
             if let Some(from) = gradients.values.get(from..from + to.len()) {
-                to.iter_mut().zip(from).for_each(|(to, g)| *to += share * g);
+                axpy(share, from, to);
             }
         }
     }

@@ -4,30 +4,12 @@
 
 mod common;
 
-use common::network;
+use common::interest_network;
 use ctr_core::{Batch, EventColumn, GroupEvents, RandomStream, Schema, SeedStreams};
 use ctr_nn::{
-    Activation, ActivationUnit, ActivationUnitConfig, Architecture, AttentionNormalization,
-    EmbeddingMlp, EmbeddingMlpConfig, Graph, Matrix, Network, Normalization, Result, ScoringMemory,
-    Tape, UnitInputs,
+    Activation, ActivationUnitConfig, AttentionNormalization, EmbeddingMlpConfig, Network,
+    Normalization, ScoringMemory, UnitInputs,
 };
-
-struct Probe {
-    frame: EmbeddingMlp,
-    unit: ActivationUnit,
-}
-
-impl Architecture for Probe {
-    fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
-        let behaviors = self.frame.behaviors(graph)?;
-        let candidate = self.frame.candidate(graph)?;
-        let offsets = self.frame.offsets(graph);
-        let interest = self.unit.forward(graph, &candidate, &behaviors, &offsets)?;
-        let user = self.frame.user(graph, interest)?;
-        let product = graph.multiply(&user, &candidate)?;
-        self.frame.logit(graph, &[&user, &candidate, &product])
-    }
-}
 
 const GOODS: u64 = 300;
 
@@ -73,15 +55,8 @@ fn forms() -> [(&'static str, EmbeddingMlpConfig, ActivationUnitConfig); 4] {
 fn probe(frame: &EmbeddingMlpConfig, unit: &ActivationUnitConfig) -> Network {
     let schema = Schema::goods_and_categories(GOODS as u32, 10);
     let sum = unit.normalization == AttentionNormalization::None;
-    let mut network = network(
-        |builder| {
-            let frame = EmbeddingMlp::build(builder, &schema, frame, 1).unwrap();
-            let dim = frame.vector_dim();
-            let unit = ActivationUnit::build(&mut builder.scope("unit"), unit, dim).unwrap();
-            Probe { frame, unit }
-        },
-        &mut SeedStreams::new(9).stream("weights"),
-    );
+    let stream = &mut SeedStreams::new(9).stream("weights");
+    let mut network = interest_network(&schema, frame, unit, stream);
     if sum {
         // Otherwise a sum over 2,000 behaviors is in the thousands, and f32 has no 1e-5 of a logit.
         for parameter in &mut network.weights.parameters {

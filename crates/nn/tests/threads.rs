@@ -4,29 +4,12 @@
 
 mod common;
 
-use common::{bits, network};
+use common::{bits, interest_network};
 use ctr_core::{RandomStream, Schema, SeedStreams};
 use ctr_nn::{
-    Activation, ActivationUnit, ActivationUnitConfig, Architecture, EmbeddingMlp,
-    EmbeddingMlpConfig, Error, Graph, Matrix, Network, Optimizer, OptimizerConfig, OptimizerKind,
-    Result, Schedule, Tape, model_checks,
+    Activation, ActivationUnitConfig, EmbeddingMlpConfig, Error, Network, Optimizer,
+    OptimizerConfig, OptimizerKind, Schedule, model_checks,
 };
-
-struct Probe {
-    frame: EmbeddingMlp,
-    unit: ActivationUnit,
-}
-
-impl Architecture for Probe {
-    fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
-        let behaviors = self.frame.behaviors(graph)?;
-        let candidate = self.frame.candidate(graph)?;
-        let offsets = self.frame.offsets(graph);
-        let interest = self.unit.forward(graph, &candidate, &behaviors, &offsets)?;
-        let user = self.frame.user(graph, interest)?;
-        self.frame.logit(graph, &[&user, &candidate])
-    }
-}
 
 fn schema() -> Schema {
     Schema::goods_and_categories(500, 40)
@@ -41,15 +24,7 @@ fn probe(activation: Activation, stream: &mut RandomStream) -> Network {
         ..EmbeddingMlpConfig::default()
     };
     let unit = ActivationUnitConfig { hidden_units: vec![8, 4], activation, ..Default::default() };
-    network(
-        |builder| {
-            let frame = EmbeddingMlp::build(builder, &schema(), &frame, 0).unwrap();
-            let dim = frame.vector_dim();
-            let unit = ActivationUnit::build(&mut builder.scope("unit"), &unit, dim).unwrap();
-            Probe { frame, unit }
-        },
-        stream,
-    )
+    interest_network(&schema(), &frame, &unit, stream)
 }
 
 fn optimizer(network: &Network) -> Optimizer {

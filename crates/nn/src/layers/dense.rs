@@ -97,12 +97,7 @@ impl Dense {
                 if sigmoid {
                     sigmoid_backward(&y, &mut gradient);
                 }
-                pass.parameter(bias_place, |bias, fresh| {
-                    if fresh {
-                        bias.fill(0.0);
-                    }
-                    sum_rows(&gradient, bias);
-                });
+                pass.add_to_parameter(bias_place, |bias| sum_rows(&gradient, bias));
                 pass.parameter(weight_place, |weight, fresh| {
                     let left = View::new(&x, rows, inputs).transposed();
                     multiply(left, &gradient, weight, Write::over_if(fresh));

@@ -109,12 +109,7 @@ impl SplitLayer {
                     let events = offsets[row] as usize * units..offsets[row + 1] as usize * units;
                     sum_rows(&gradient[events], to);
                 }
-                pass.parameter(bias_place, |bias, fresh| {
-                    if fresh {
-                        bias.fill(0.0);
-                    }
-                    sum_rows(&row_gradient, bias);
-                });
+                pass.add_to_parameter(bias_place, |bias| sum_rows(&row_gradient, bias));
                 let mut product = pass.pool.take(TILE.min(events) * dim);
                 pass.parameter(weight_place, |weight, fresh| {
                     layer.weight_gradient(

@@ -146,7 +146,7 @@ impl<T: Tape> Graph<'_, T> {
             self.record(move |pass| {
                 let gradient = pass.take(&from, rows)?;
                 if let Some(place) = place {
-                    pass.add_to_parameter(place, &[gradient.iter().sum::<f32>()]);
+                    pass.add_to_parameter(place, |bias| bias[0] += gradient.iter().sum::<f32>());
                 }
                 let mut repeated = pass.pool.take(rows * width);
                 for (to, &gradient) in repeated.chunks_exact_mut(width.max(1)).zip(&*gradient) {

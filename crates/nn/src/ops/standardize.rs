@@ -113,17 +113,11 @@ impl<T: Tape> Graph<'_, T> {
             let bias_place = bias.map(crate::Parameter::place);
             self.record(move |pass| {
                 let gradient = pass.take(&from, rows * width)?;
-                pass.parameter(scale_place, |scale, fresh| {
-                    if fresh {
-                        scale.fill(0.0);
-                    }
+                pass.add_to_parameter(scale_place, |scale| {
                     sum_products(factor, &x, &gradient, scale);
                 });
                 if let Some(place) = bias_place {
-                    pass.parameter(place, |bias, fresh| {
-                        if fresh {
-                            bias.fill(0.0);
-                        }
+                    pass.add_to_parameter(place, |bias| {
                         sum_rows(&gradient, bias);
                     });
                 }
@@ -155,10 +149,7 @@ impl<T: Tape> Graph<'_, T> {
                 let gradient = pass.take(&from, rows * width)?;
                 let mut s_gradient = pass.pool.zeros(rows * width);
                 let mut z_gradient = pass.pool.take(rows * width);
-                pass.parameter(place, |alpha_gradient, fresh| {
-                    if fresh {
-                        alpha_gradient.fill(0.0);
-                    }
+                pass.add_to_parameter(place, |alpha_gradient| {
                     gate_backward(
                         &gradient,
                         (&s_values, &z_values, &alpha_values),
@@ -194,10 +185,7 @@ impl<T: Tape> Graph<'_, T> {
             let (alpha_values, place) = (alpha.shared(), alpha.place());
             self.record(move |pass| {
                 let mut gradient = pass.take(&from, rows * width)?;
-                pass.parameter(place, |alpha_gradient, fresh| {
-                    if fresh {
-                        alpha_gradient.fill(0.0);
-                    }
+                pass.add_to_parameter(place, |alpha_gradient| {
                     prelu_backward(&s, &alpha_values, &mut gradient, alpha_gradient);
                 });
                 pass.add(&to, gradient)

@@ -2,10 +2,13 @@
 //! the loss from them alone, by differences.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use ctr_core::{Batch, EventColumn, FieldReference, GroupEvents, RandomStream, SeedStreams};
+use ctr_core::{
+    Batch, EventColumn, FieldReference, GroupEvents, RandomStream, Schema, SeedStreams,
+};
 use ctr_nn::{
-    Architecture, Graph, Init, Matrix, Network, Result, ScoringMemory, TableId, TableSource, Tape,
-    Weights, WeightsBuilder,
+    ActivationUnit, ActivationUnitConfig, Architecture, EmbeddingMlp, EmbeddingMlpConfig, Graph,
+    Init, Matrix, Network, Result, ScoringMemory, TableId, TableSource, Tape, Weights,
+    WeightsBuilder,
 };
 use std::collections::BTreeMap;
 
@@ -30,6 +33,42 @@ pub fn network<A: Architecture>(
     let mut network = Network::new(model, weights);
     ctr_nn::model_checks::randomize(&mut network, 0.5, stream);
     network
+}
+
+/// All of DIN's parts.
+struct Interest {
+    frame: EmbeddingMlp,
+    unit: ActivationUnit,
+}
+
+impl Architecture for Interest {
+    fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
+        let behaviors = self.frame.behaviors(graph)?;
+        let candidate = self.frame.candidate(graph)?;
+        let offsets = self.frame.offsets(graph);
+        let interest = self.unit.forward(graph, &candidate, &behaviors, &offsets)?;
+        let user = self.frame.user(graph, interest)?;
+        let product = graph.multiply(&user, &candidate)?;
+        self.frame.logit(graph, &[&user, &candidate, &product])
+    }
+}
+
+/// A network of all of DIN's parts.
+pub fn interest_network(
+    schema: &Schema,
+    frame: &EmbeddingMlpConfig,
+    unit: &ActivationUnitConfig,
+    stream: &mut RandomStream,
+) -> Network {
+    network(
+        |builder| {
+            let frame = EmbeddingMlp::build(builder, schema, frame, 1).unwrap();
+            let dim = frame.vector_dim();
+            let unit = ActivationUnit::build(&mut builder.scope("unit"), unit, dim).unwrap();
+            Interest { frame, unit }
+        },
+        stream,
+    )
 }
 
 /// A table with one id an event of one field.
