@@ -3,18 +3,29 @@
 use crate::inputs::{self, Inputs};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const ENTRIES: [(&str, &str); 5] = [
-    ("amazon-electronics.toml", include_str!("../../../datasets/amazon-electronics.toml")),
-    ("amazon-beauty.toml", include_str!("../../../datasets/amazon-beauty.toml")),
-    (
-        "amazon-sports-and-outdoors.toml",
-        include_str!("../../../datasets/amazon-sports-and-outdoors.toml"),
-    ),
-    ("tiny.toml", include_str!("../../../datasets/tiny.toml")),
-    ("amazon-electronics-sim.toml", include_str!("../../../datasets/amazon-electronics-sim.toml")),
-];
+macro_rules! entries {
+    ($($id:literal),* $(,)?) => {
+        [$((concat!($id, ".toml"), include_str!(concat!("../../../datasets/", $id, ".toml")))),*]
+    };
+}
+
+const ENTRIES: [(&str, &str); 12] = entries!(
+    "amazon-electronics",
+    "amazon-beauty",
+    "amazon-sports-and-outdoors",
+    "amazon-electronics-x1",
+    "movielens-20m",
+    "movielens-25m",
+    "movielens-1m",
+    "movielens-100k",
+    "movielens-latest-small",
+    "taobao-ad",
+    "tiny",
+    "amazon-electronics-sim",
+);
 
 /// Where a dataset comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +33,12 @@ const ENTRIES: [(&str, &str); 5] = [
 pub enum Kind {
     /// The authors' pair of review and metadata files; a pair of tables is taken as well.
     AmazonReviews,
+    /// Rows with their histories, as the authors' own were published in BARS.
+    AmazonX1,
+    /// Ratings and movies, in any of GroupLens's forms or RecBole's.
+    Movielens,
+    /// Alibaba's four files of displayed ads, their features, users and behaviors.
+    TaobaoAd,
     /// A pair of tables.
     Tables,
     /// The simulator.
@@ -42,24 +59,6 @@ pub struct Origin {
     pub sha256: Option<String>,
 }
 
-/// Counts that a correct preparation gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectedCounts {
-    /// Users.
-    pub users: u64,
-    /// Goods with events.
-    pub goods: u64,
-    /// Categories of those goods.
-    pub categories: u64,
-    /// Events.
-    pub reviews: u64,
-    /// Training rows under the authors' protocol, positives and negatives.
-    pub authors_train_rows: u64,
-    /// Test pairs under either protocol; a pair is two rows.
-    pub authors_test_pairs: u64,
-}
-
 /// One dataset of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +73,9 @@ pub struct KnownDataset {
     pub category: Option<String>,
     /// Folder below the data directory.
     pub folder: String,
+    /// Other names of that folder, such as that inside the published archive.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// Names of the authors' raw files.
     #[serde(default)]
     pub files: Vec<String>,
@@ -88,8 +90,9 @@ pub struct KnownDataset {
     /// Remarks.
     #[serde(default)]
     pub notes: String,
-    /// Counts that a correct preparation gives.
-    pub expected: Option<ExpectedCounts>,
+    /// Counts that a correct preparation gives, under the names that [`crate::Statistics::counts`] has.
+    #[serde(default)]
+    pub expected: BTreeMap<String, u64>,
 }
 
 /// All known datasets, the real ones first.
@@ -113,12 +116,14 @@ impl KnownDataset {
     /// The names of tables do not say which dataset they are, so tables in a data directory itself
     /// count only when it carries the dataset's folder name.
     pub fn locate(&self, data_dirs: &[PathBuf]) -> Option<PathBuf> {
+        let names = || std::iter::once(&self.folder).chain(&self.aliases);
         data_dirs.iter().find_map(|dir| {
-            let inside = dir.join(&self.folder);
-            if self.holds(&inside, true) {
+            if let Some(inside) =
+                names().map(|name| dir.join(name)).find(|inside| self.holds(inside, true))
+            {
                 return Some(inside);
             }
-            let named = dir.file_name().is_some_and(|name| name == self.folder.as_str());
+            let named = names().any(|name| dir.file_name().is_some_and(|own| own == name.as_str()));
             self.holds(dir, named).then(|| dir.clone())
         })
     }
@@ -149,11 +154,6 @@ impl KnownDataset {
         text.push_str(&format!("terms: {}", self.license));
         text
     }
-
-    /// Counts that a correct preparation gives, where known.
-    pub fn expected_counts(&self) -> Option<&ExpectedCounts> {
-        self.expected.as_ref()
-    }
 }
 
 #[cfg(test)]
@@ -170,12 +170,15 @@ mod tests {
         assert_eq!(all.len(), ENTRIES.len());
         for ((file, _), dataset) in ENTRIES.iter().zip(&all) {
             assert_eq!(*file, format!("{}.toml", dataset.id));
-            let expected = dataset.expected_counts().unwrap();
-            // No user has fewer than five events, so both sums hold.
-            let pairs = expected.reviews - 2 * expected.users;
-            assert_eq!(expected.authors_train_rows, 2 * pairs, "{file}");
-            assert_eq!(expected.authors_test_pairs, expected.users, "{file}");
-            assert_eq!(dataset.sources.is_empty(), dataset.kind == Kind::Simulated, "{file}");
+            let expected = |name: &str| dataset.expected[name];
+            if matches!(dataset.kind, Kind::AmazonReviews | Kind::Simulated) {
+                // No user has fewer than five events, so both sums hold.
+                let pairs = expected("samples") - 2 * expected("users");
+                assert_eq!(expected("authors_train_rows"), 2 * pairs, "{file}");
+                assert_eq!(expected("authors_test_rows"), 2 * expected("users"), "{file}");
+            }
+            assert!(expected("users") > 0, "{file}");
+            assert_eq!(dataset.files.is_empty(), dataset.kind == Kind::Simulated, "{file}");
         }
     }
 

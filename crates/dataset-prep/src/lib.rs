@@ -20,7 +20,7 @@ mod store;
 mod tables;
 mod text;
 
-pub use catalog::{ExpectedCounts, Kind, KnownDataset, Origin, catalog};
+pub use catalog::{Kind, KnownDataset, Origin, catalog};
 pub use error::{Error, Place, Result};
 pub use manifest::{Counts, FileRecord, MANIFEST_SCHEMA_VERSION, Manifest, Simulation};
 pub use predictions::{Predictions, read_predictions, write_predictions};

@@ -55,7 +55,7 @@ pub struct Statistics {
     /// Categories of those goods.
     pub categories: u64,
     /// Events: the "samples" of the paper's table 2.
-    pub reviews: u64,
+    pub samples: u64,
     /// Training rows: positives and negatives.
     pub train_rows: u64,
     /// Validation rows: positives and negatives.
@@ -90,7 +90,7 @@ impl Statistics {
             users: lengths.len() as u64,
             goods: distinct(0),
             categories: distinct(1),
-            reviews: lengths.iter().sum(),
+            samples: lengths.iter().sum(),
             train_rows: dataset.train.rows() as u64,
             validation_rows: dataset.validation.rows() as u64,
             test_rows: dataset.test.rows() as u64,
@@ -112,7 +112,7 @@ mod tests {
         let dataset = crate::splits::dataset(&content, &manifest, Protocol::HeldOut).unwrap();
         let counted = Statistics::of(&dataset);
         assert_eq!((counted.users, counted.goods, counted.categories), (4, 6, 2));
-        assert_eq!((counted.reviews, counted.train_rows), (10, 2));
+        assert_eq!((counted.samples, counted.train_rows), (10, 2));
         assert_eq!((counted.validation_rows, counted.test_rows), (4, 6));
         let expected = HistoryLengths { min: 1, median: 2, mean: 2.5, p95: 4, max: 4 };
         assert_eq!(counted.history, expected);

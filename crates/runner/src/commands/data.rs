@@ -4,8 +4,9 @@ use crate::cli::{DatasetsArguments, PrepArguments, SimulateArguments, StatsArgum
 use crate::data;
 use crate::output::{self, Format, grouped};
 use anyhow::Result;
-use ctr_dataset_prep::{ExpectedCounts, Prepared, Statistics, catalog};
+use ctr_dataset_prep::{Prepared, Statistics, catalog};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
@@ -45,42 +46,40 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
         arguments.seed,
         arguments.protocol,
     )?;
-    let expected = data::known(&arguments.dataset).ok().and_then(|known| known.expected);
-    write(&prepared, arguments.out.as_deref(), arguments.format, expected)
+    let expected = data::known(&arguments.dataset).map(|known| known.expected).unwrap_or_default();
+    write(&prepared, arguments.out.as_deref(), arguments.format, &expected)
 }
 
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
     let prepared =
         data::simulate(&arguments.preset, arguments.seed, arguments.scale, arguments.protocol)?;
-    write(&prepared, arguments.out.as_deref(), arguments.format, None)
+    write(&prepared, arguments.out.as_deref(), arguments.format, &BTreeMap::new())
 }
 
 fn write(
     prepared: &Prepared,
     out: Option<&Path>,
     format: Format,
-    expected: Option<ExpectedCounts>,
+    expected: &BTreeMap<String, u64>,
 ) -> Result<()> {
     let manifest = prepared.manifest();
     let folder = out
         .map_or_else(|| PathBuf::from(data::PREPARED_FOLDER).join(&manifest.id), Path::to_path_buf);
     let statistics = prepared.statistics()?;
     prepared.write(&folder)?;
-    if let Some(expected) = expected {
-        for (name, found, wanted) in [
-            ("users", statistics.users, expected.users),
-            ("goods", statistics.goods, expected.goods),
-            ("categories", statistics.categories, expected.categories),
-            ("reviews", statistics.reviews, expected.reviews),
-        ] {
-            if found != wanted {
-                output::message(&format!(
-                    "warning: {} {name}, the published {} has {}: is this another release?",
-                    grouped(found),
-                    manifest.id,
-                    grouped(wanted)
-                ));
-            }
+    for (name, found) in [
+        ("users", statistics.users),
+        ("goods", statistics.goods),
+        ("categories", statistics.categories),
+        ("samples", statistics.samples),
+    ] {
+        if let Some(&wanted) = expected.get(name).filter(|&&wanted| wanted != found) {
+            output::message(&format!(
+                "warning: {} {name}, the published {} has {}: is this another release?",
+                grouped(found),
+                manifest.id,
+                grouped(wanted)
+            ));
         }
     }
     output::message(&format!("written to {}", folder.display()));
@@ -107,7 +106,7 @@ fn print(format: Format, statistics: &Statistics) -> Result<()> {
             grouped(statistics.users),
             grouped(statistics.goods),
             grouped(statistics.categories),
-            grouped(statistics.reviews),
+            grouped(statistics.samples),
             statistics.protocol,
             grouped(statistics.train_rows),
             grouped(statistics.validation_rows),
