@@ -63,10 +63,11 @@ impl Split {
     }
 }
 
-/// Every user's events in time order, stored once. Samples refer to prefixes of them.
+/// Sequences of events in time order, each stored once: one a user, or more where a source gives
+/// histories that are not beginnings of one another. Samples refer to prefixes of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequences {
-    /// User `u` has events `offsets[u]..offsets[u + 1]`.
+    /// Sequence `s` has events `offsets[s]..offsets[s + 1]`.
     pub offsets: Vec<u32>,
     /// One column a field of the behaviors group.
     pub fields: Vec<EventColumn>,
@@ -75,9 +76,12 @@ pub struct Sequences {
 /// Rows of one split, column by column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Samples {
-    /// The user of each row: index into [`Sequences::offsets`] and the group of gAUC.
+    /// The user of each row: the group of gAUC.
     pub users: Vec<u32>,
-    /// Number of the user's events, counted from the oldest, that form the row's history.
+    /// The sequence of each row, an index into [`Sequences::offsets`]; empty when it is the user's number
+    /// in every row.
+    pub sequences: Vec<u32>,
+    /// Number of the sequence's events, counted from the oldest, that form the row's history.
     pub history_lengths: Vec<u32>,
     /// 1 for a click, 0 for none.
     pub labels: Vec<u8>,
@@ -90,6 +94,11 @@ impl Samples {
     pub fn rows(&self) -> usize {
         self.labels.len()
     }
+
+    /// The sequence that a row's history is a prefix of.
+    pub fn sequence(&self, row: usize) -> u32 {
+        self.sequences.get(row).copied().unwrap_or_else(|| self.users[row])
+    }
 }
 
 /// A prepared dataset.
@@ -101,11 +110,15 @@ pub struct Dataset {
     pub content_sha256: String,
     /// How the splits below were made.
     pub protocol: Protocol,
+    /// How rows were split, for the signature: `last-item`, `users`.
+    pub split_rule: String,
     /// What a negative is, for the signature: `uniform-1`, `observed`.
     pub negatives: String,
+    /// The latest events of a history that rows keep at most, where the data was prepared with a limit.
+    pub history_limit: Option<u32>,
     /// True for data of the simulator, which every table's caption must say.
     pub simulated: bool,
-    /// Counts for table 2: `users`, `goods`, `categories`, `reviews`.
+    /// Counts for table 2: `users`, `goods`, `categories`, `samples` and others.
     pub statistics: BTreeMap<String, u64>,
     /// Groups and vocabularies.
     pub schema: Schema,
@@ -149,7 +162,11 @@ impl Dataset {
         for split in Split::ALL {
             let samples = self.split(split);
             let (name, rows) = (split.name(), samples.rows());
-            if samples.users.len() != rows || samples.history_lengths.len() != rows {
+            let sequences = samples.sequences.len();
+            if samples.users.len() != rows
+                || samples.history_lengths.len() != rows
+                || (sequences != 0 && sequences != rows)
+            {
                 return fail(format!("{name}: columns of different lengths"));
             }
             if samples.groups.len() != self.schema.groups.len() {
@@ -171,18 +188,20 @@ impl Dataset {
                 }
             }
             if behaviors.is_some() {
-                let users = self.sequences.offsets.len().saturating_sub(1);
-                for (row, (&user, &length)) in
-                    samples.users.iter().zip(&samples.history_lengths).enumerate()
-                {
-                    let user = user as usize;
-                    if user >= users {
-                        return fail(format!("{name} row {row}: user {user} of {users}"));
-                    }
-                    let events = self.sequences.offsets[user + 1] - self.sequences.offsets[user];
-                    if length > events {
+                let sequences = self.sequences.offsets.len().saturating_sub(1);
+                for (row, &length) in samples.history_lengths.iter().enumerate() {
+                    let sequence = samples.sequence(row) as usize;
+                    if sequence >= sequences {
                         return fail(format!(
-                            "{name} row {row}: history of {length} events, the user has {events}"
+                            "{name} row {row}: sequence {sequence} of {sequences}"
+                        ));
+                    }
+                    let [start, end] =
+                        [sequence, sequence + 1].map(|index| self.sequences.offsets[index]);
+                    if length > end - start {
+                        return fail(format!(
+                            "{name} row {row}: history of {length} events, the sequence has {}",
+                            end - start
                         ));
                     }
                 }
@@ -233,7 +252,7 @@ impl Dataset {
     }
 
     /// Copies the given rows of a split into `batch`, whose memory is reused. `max_history`, when given,
-    /// keeps only the latest events of each history.
+    /// keeps only the latest events of each history, as [`Dataset::history_limit`] does.
     ///
     /// The dataset must have passed [`Dataset::validate`]; `rows` must be rows of the split.
     pub fn fill_batch(
@@ -244,6 +263,8 @@ impl Dataset {
         batch: &mut Batch,
     ) {
         let samples = self.split(split);
+        let most = [max_history, self.history_limit].into_iter().flatten().min();
+        let most = most.unwrap_or(u32::MAX);
         batch.labels.clear();
         batch.labels.extend(rows.iter().map(|&row| f32::from(samples.labels[row as usize])));
         batch.groups.resize_with(self.schema.groups.len(), Default::default);
@@ -258,9 +279,9 @@ impl Dataset {
                 events.offsets.push(0);
                 let mut total = 0;
                 for &row in rows {
-                    let start = self.sequences.offsets[samples.users[row as usize] as usize];
+                    let start = self.sequences.offsets[samples.sequence(row as usize) as usize];
                     let length = samples.history_lengths[row as usize];
-                    let kept = max_history.map_or(length, |most| length.min(most));
+                    let kept = length.min(most);
                     let (from, to) = ((start + length - kept) as usize, (start + length) as usize);
                     for (column, source) in events.fields.iter_mut().zip(&self.sequences.fields) {
                         column.extend_from(source, from, to);
@@ -288,6 +309,7 @@ mod tests {
         let cates = |goods: &[u32]| goods.iter().map(|g| 1 + g % 2).collect::<Vec<_>>();
         let samples = |users: &[u32], lengths: &[u32], goods: &[u32], labels: &[u8]| Samples {
             users: users.to_vec(),
+            sequences: Vec::new(),
             history_lengths: lengths.to_vec(),
             labels: labels.to_vec(),
             groups: vec![
@@ -300,7 +322,9 @@ mod tests {
             id: "small".into(),
             content_sha256: String::new(),
             protocol: Protocol::Authors,
+            split_rule: "last-item".into(),
             negatives: "uniform-1".into(),
+            history_limit: None,
             simulated: true,
             statistics: BTreeMap::new(),
             schema: Schema::goods_and_categories(5, 2),
@@ -338,6 +362,23 @@ mod tests {
         let mut batch = Batch::default();
         small().fill_batch(Split::Train, &[1], Some(1), &mut batch);
         assert_eq!(batch.groups[0].fields[0].ids, [2]);
+    }
+
+    #[test]
+    fn the_smaller_of_two_limits_counts_and_rows_may_name_their_sequence() {
+        let mut dataset = small();
+        dataset.history_limit = Some(1);
+        dataset.train.sequences = vec![1, 0];
+        dataset.validate().unwrap();
+        let mut batch = Batch::default();
+        dataset.fill_batch(Split::Train, &[0, 1], Some(2), &mut batch);
+        assert_eq!(batch.groups[0].fields[0].ids, [4, 2]);
+        assert_eq!(batch.groups[0].offsets, [0, 1, 2]);
+
+        dataset.train.sequences = vec![1];
+        assert!(dataset.validate().unwrap_err().to_string().contains("different lengths"));
+        dataset.train.sequences = vec![2, 0];
+        assert!(dataset.validate().unwrap_err().to_string().contains("sequence 2 of 2"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn write_pair(
 fn prep(criterion: &mut Criterion) {
     let prepared = simulate(&options()).unwrap();
     let dataset = prepared.dataset(Protocol::HeldOut).unwrap();
-    let events = prepared.manifest().counts.reviews;
+    let events = prepared.manifest().counts["samples"];
     let folder = tempfile::tempdir().unwrap();
     let (tables, authors, out) =
         (folder.path().join("tables"), folder.path().join("authors"), folder.path().join("out"));
@@ -100,12 +100,7 @@ fn prep(criterion: &mut Criterion) {
         bencher.iter(|| simulate(black_box(&options())).unwrap());
     });
     for (name, raw) in [("tables", &tables), ("authors", &authors)] {
-        let options = PrepOptions {
-            id: "custom".into(),
-            raw: raw.clone(),
-            seed: 1234,
-            protocol: Protocol::HeldOut,
-        };
+        let options = PrepOptions::new("custom", raw, Protocol::HeldOut);
         group.bench_function(format!("{name}/electronics-0.1"), |bencher| {
             bencher.iter(|| prepare(black_box(&options)).unwrap());
         });

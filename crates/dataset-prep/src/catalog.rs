@@ -1,7 +1,7 @@
 //! The datasets the program knows, from `datasets/*.toml`.
 
 use crate::inputs::{self, Inputs};
-use crate::{Error, Result};
+use crate::{Error, Result, movielens, taobao, x1};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -113,8 +113,8 @@ impl KnownDataset {
     /// The folder with the dataset's raw files: `<data dir>/<folder>` or a data directory itself. The
     /// first that has them wins. None for simulated datasets.
     ///
-    /// The names of tables do not say which dataset they are, so tables in a data directory itself
-    /// count only when it carries the dataset's folder name.
+    /// The names of tables and of MovieLens's files do not say which dataset they are, so those in a data
+    /// directory itself count only when it carries the dataset's folder name.
     pub fn locate(&self, data_dirs: &[PathBuf]) -> Option<PathBuf> {
         let names = || std::iter::once(&self.folder).chain(&self.aliases);
         data_dirs.iter().find_map(|dir| {
@@ -129,13 +129,19 @@ impl KnownDataset {
     }
 
     fn holds(&self, folder: &Path, tables: bool) -> bool {
-        if self.kind == Kind::Simulated {
-            return false;
-        }
-        match inputs::find(folder, self.category.as_deref()) {
-            Ok(Inputs::Amazon { .. }) => self.kind == Kind::AmazonReviews,
-            Ok(Inputs::Tables { .. }) => tables,
-            Err(_) => false,
+        match self.kind {
+            Kind::Simulated => false,
+            // Files of all releases have the same names.
+            Kind::Movielens => tables && movielens::is_there(folder),
+            Kind::AmazonX1 => tables && x1::is_there(folder),
+            Kind::TaobaoAd => taobao::is_there(folder),
+            Kind::AmazonReviews | Kind::Tables => {
+                match inputs::find(folder, self.category.as_deref()) {
+                    Ok(Inputs::Amazon { .. }) => self.kind == Kind::AmazonReviews,
+                    Ok(Inputs::Tables { .. }) => tables,
+                    Err(_) => false,
+                }
+            }
         }
     }
 

@@ -102,7 +102,7 @@ pub(crate) fn find(folder: &Path, category: Option<&str>) -> Result<Inputs> {
 }
 
 /// Names in the folder, sorted, so that messages do not depend on the file system's order.
-fn names(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let fail = |source| Error::Read { path: folder.to_path_buf(), source };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {

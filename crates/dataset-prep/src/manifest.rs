@@ -2,9 +2,10 @@
 
 use ctr_core::{Protocol, Schema};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version of the layout of a prepared dataset; it grows with every change that a reader must know of.
-pub const MANIFEST_SCHEMA_VERSION: u32 = 1;
+pub const MANIFEST_SCHEMA_VERSION: u32 = 2;
 
 /// How events of one user with the same time are ordered.
 pub(crate) const TIE_RULE: &str =
@@ -26,20 +27,14 @@ pub struct FileRecord {
     pub sha256: String,
 }
 
-/// Counts of a prepared dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counts {
-    /// Users with at least one event.
-    pub users: u64,
-    /// Goods with at least one event.
-    pub goods: u64,
-    /// Categories of those goods.
-    pub categories: u64,
-    /// Events, the "samples" of the paper's table 2.
-    pub reviews: u64,
-    /// Items of the raw item file that no event mentions. They get no id, as in the authors' code.
-    pub items_without_reviews: u64,
+/// What the files of a prepared dataset hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Users' events, each with a negative: rows follow from them.
+    Reviews,
+    /// Rows as the source had them, and histories.
+    Rows,
 }
 
 /// How simulated data was made.
@@ -70,15 +65,24 @@ pub struct Manifest {
     pub seed: u64,
     /// Protocol used unless another one is asked for. The files serve both.
     pub protocol: Protocol,
+    /// What the files hold.
+    pub layout: Layout,
+    /// How rows were split, in the signature's words: `last-item`, `users`, `time`, `given`.
+    pub split_rule: String,
     /// What a negative is: `uniform-1`, one good a position, drawn once, uniform over the goods that the
-    /// user touches neither before nor after.
+    /// user touches neither before nor after; `observed`, a row that was in the source.
     pub negatives: String,
+    /// The choices that made this dataset out of its files, by name: the rule of labels, of histories.
+    pub choices: BTreeMap<String, String>,
+    /// Latest events of a history that a row keeps at most; none for all.
+    pub history_limit: Option<u32>,
     /// How events with equal times are ordered.
     pub tie_rule: String,
     /// Groups and vocabularies.
     pub schema: Schema,
-    /// Counts.
-    pub counts: Counts,
+    /// What was counted on the way: `users`, `goods`, `categories`, `samples` (table 2 of the paper) and
+    /// what else the source has, such as `positives` or `items_without_reviews`.
+    pub counts: BTreeMap<String, u64>,
     /// SHA-256 over counts, keys and columns: equal on every machine, whatever the files look like.
     pub content_sha256: String,
     /// The raw files; empty for simulated data.

@@ -107,7 +107,7 @@ fn categories_of_items(raw: &Raw) -> Result<Vec<u32>> {
 }
 
 /// The texts' numbers in byte order, and for each number its rank counted from `first`.
-fn ranks(keys: &Interner, first: u32) -> (Vec<u32>, Vec<u32>) {
+pub(crate) fn ranks(keys: &Interner, first: u32) -> (Vec<u32>, Vec<u32>) {
     let mut order: Vec<u32> = (0..keys.len() as u32).collect();
     order.sort_unstable_by_key(|&number| keys.text(number));
     let mut ids = vec![0; order.len()];

@@ -11,17 +11,12 @@
 //! A row needs a history, so k ≥ 1 everywhere: a user with one event gives no row, one with two events
 //! a test row only.
 
-use crate::Result;
 use crate::content::Content;
-use crate::manifest::Manifest;
-use ctr_core::{Dataset, EventColumn, Protocol, Samples, Schema, Sequences};
+use ctr_core::{Dataset, EventColumn, Protocol, Samples, Sequences};
 
-/// The dataset as models see it.
-pub(crate) fn dataset(
-    content: &Content,
-    manifest: &Manifest,
-    protocol: Protocol,
-) -> Result<Dataset> {
+/// Sets rows and sequences of a dataset under its protocol.
+pub(crate) fn fill(content: &Content, dataset: &mut Dataset) {
+    let protocol = dataset.protocol;
     let categories = |goods: &[u32]| goods.iter().map(|&good| content.category(good)).collect();
     let mut splits = [Rows::default(), Rows::default(), Rows::default()];
     for user in 0..content.user_keys.len() {
@@ -44,6 +39,7 @@ pub(crate) fn dataset(
         let categories = categories(&rows.goods);
         Samples {
             users: rows.users,
+            sequences: Vec::new(),
             history_lengths: rows.lengths,
             labels: rows.labels,
             groups: vec![
@@ -52,38 +48,14 @@ pub(crate) fn dataset(
             ],
         }
     });
-    let counts = &manifest.counts;
-    let dataset = Dataset {
-        id: manifest.id.clone(),
-        content_sha256: manifest.content_sha256.clone(),
-        protocol,
-        negatives: manifest.negatives.clone(),
-        simulated: manifest.simulated,
-        statistics: [
-            ("users", counts.users),
-            ("goods", counts.goods),
-            ("categories", counts.categories),
-            ("reviews", counts.reviews),
-        ]
-        .map(|(name, count)| (name.to_string(), count))
-        .into(),
-        schema: Schema::goods_and_categories(
-            content.goods_keys.len() as u32,
-            content.category_keys.len() as u32,
-        ),
-        sequences: Sequences {
-            offsets: content.offsets.clone(),
-            fields: vec![
-                EventColumn::single(content.goods.clone()),
-                EventColumn::single(categories(&content.goods)),
-            ],
-        },
-        train,
-        validation,
-        test,
+    dataset.sequences = Sequences {
+        offsets: content.offsets.clone(),
+        fields: vec![
+            EventColumn::single(content.goods.clone()),
+            EventColumn::single(categories(&content.goods)),
+        ],
     };
-    dataset.validate()?;
-    Ok(dataset)
+    (dataset.train, dataset.validation, dataset.test) = (train, validation, test);
 }
 
 const TRAIN: usize = 0;
@@ -111,7 +83,13 @@ impl Rows {
 mod tests {
     use super::*;
     use crate::content::tests::small;
+    use crate::form::Form;
     use crate::prepare::manifest_of;
+
+    fn dataset(content: &Content, protocol: Protocol) -> Dataset {
+        let manifest = manifest_of(content, "small", protocol);
+        Form::Reviews(content.clone()).dataset(&manifest, protocol).unwrap()
+    }
 
     /// (user, history length, good, label) of all rows.
     fn rows(samples: &Samples) -> Vec<(u32, u32, u32, u8)> {
@@ -126,8 +104,7 @@ mod tests {
     #[test]
     fn the_authors_protocol_row_by_row() {
         let content = small();
-        let manifest = manifest_of(&content, "small", Protocol::Authors);
-        let dataset = dataset(&content, &manifest, Protocol::Authors).unwrap();
+        let dataset = dataset(&content, Protocol::Authors);
         // Users have 4, 1, 2 and 3 events.
         assert_eq!(
             rows(&dataset.train),
@@ -145,9 +122,8 @@ mod tests {
     #[test]
     fn held_out_takes_the_last_but_one_event_out_of_training() {
         let content = small();
-        let manifest = manifest_of(&content, "small", Protocol::Authors);
-        let authors = dataset(&content, &manifest, Protocol::Authors).unwrap();
-        let held_out = dataset(&content, &manifest, Protocol::HeldOut).unwrap();
+        let authors = dataset(&content, Protocol::Authors);
+        let held_out = dataset(&content, Protocol::HeldOut);
         assert_eq!(rows(&held_out.train), [(0, 1, 2, 1), (0, 1, 6, 0)]);
         assert_eq!(
             rows(&held_out.validation),

@@ -67,19 +67,11 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Counts a dataset. Everything is counted in the columns themselves, so that these numbers check
-    /// the manifest's and do not repeat it. Goods are the first field of the behaviors, categories the
-    /// second.
+    /// Counts a dataset. Users, goods, categories and samples are what the preparation counted (goods and
+    /// categories of sources that have no such thing are 0); rows and lengths are counted here.
     pub fn of(dataset: &Dataset) -> Self {
         let sequences = &dataset.sequences;
-        let distinct = |field: usize| {
-            sequences.fields.get(field).map_or(0, |column| {
-                let mut ids = column.ids.clone();
-                ids.sort_unstable();
-                ids.dedup();
-                ids.len() as u64
-            })
-        };
+        let count = |name: &str| dataset.statistics.get(name).copied().unwrap_or_default();
         let lengths: Vec<u64> =
             sequences.offsets.windows(2).map(|pair| u64::from(pair[1] - pair[0])).collect();
         Self {
@@ -87,10 +79,10 @@ impl Statistics {
             content_sha256: dataset.content_sha256.clone(),
             simulated: dataset.simulated,
             protocol: dataset.protocol,
-            users: lengths.len() as u64,
-            goods: distinct(0),
-            categories: distinct(1),
-            samples: lengths.iter().sum(),
+            users: count("users"),
+            goods: count("goods"),
+            categories: count("categories"),
+            samples: count("samples"),
             train_rows: dataset.train.rows() as u64,
             validation_rows: dataset.validation.rows() as u64,
             test_rows: dataset.test.rows() as u64,
@@ -109,7 +101,8 @@ mod tests {
     fn a_small_dataset_is_counted() {
         let content = small();
         let manifest = manifest_of(&content, "small", Protocol::HeldOut);
-        let dataset = crate::splits::dataset(&content, &manifest, Protocol::HeldOut).unwrap();
+        let form = crate::form::Form::Reviews(content);
+        let dataset = form.dataset(&manifest, Protocol::HeldOut).unwrap();
         let counted = Statistics::of(&dataset);
         assert_eq!((counted.users, counted.goods, counted.categories), (4, 6, 2));
         assert_eq!((counted.samples, counted.train_rows), (10, 2));

@@ -76,7 +76,7 @@ fn what_is_opened_is_what_was_prepared_under_both_protocols() {
     }
     let opened = open(&place.out(), None).unwrap();
     assert_eq!(opened.protocol, Protocol::Authors);
-    assert_eq!(opened.statistics["reviews"], 14);
+    assert_eq!(opened.statistics["samples"], 14);
     assert!(!opened.simulated);
 
     let manifest = read_manifest(&place.out()).unwrap();
@@ -190,7 +190,7 @@ fn the_manifest_hash_and_counts_must_fit_the_content() {
 
     let place = written();
     edit_manifest(&place, |manifest| manifest["counts"]["goods"] = 7.into());
-    assert!(refusal(&place).contains("7 goods, the files have 6"));
+    assert!(refusal(&place).contains("7 of goods, the files have 6"));
 
     let place = written();
     edit_manifest(&place, |manifest| manifest["schema"]["vocabularies"][0]["size"] = 99.into());
@@ -205,7 +205,7 @@ fn later_versions_unknown_fields_and_no_manifest_are_told_apart() {
         manifest["a_field_of_the_future"] = true.into();
     });
     let message = refusal(&place);
-    assert!(message.contains("schema_version 2") && message.contains("knows 1"), "{message}");
+    assert!(message.contains("schema_version 3") && message.contains("knows 2"), "{message}");
 
     let place = written();
     edit_manifest(&place, |manifest| manifest["sed"] = 1.into());

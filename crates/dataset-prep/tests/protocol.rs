@@ -89,9 +89,9 @@ fn check_counts(id: &str, found: &Statistics) {
 /// Prepares public data, checks it under both protocols and returns the authors' statistics.
 fn public(id: &str) -> Option<Statistics> {
     let raw = public_data(id)?;
-    let options = PrepOptions { id: id.into(), raw, seed: 1234, protocol: Protocol::Authors };
+    let options = PrepOptions::new(id, &raw, Protocol::Authors);
     let prepared = prepare(&options).unwrap();
-    assert_eq!(prepared.manifest().counts.items_without_reviews, 0);
+    assert_eq!(prepared.manifest().counts["items_without_reviews"], 0);
     let found = prepared.statistics().unwrap();
     check_counts(id, &found);
     check_rows(&prepared.dataset(Protocol::Authors).unwrap());

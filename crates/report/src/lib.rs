@@ -19,6 +19,7 @@ mod study;
 mod table;
 mod table2;
 mod table3;
+mod table3_overview;
 mod variants;
 mod write;
 

@@ -14,6 +14,8 @@ const FILES: [(&str, &str); 3] = [
 
 /// Dataset whose published numbers stand beside data that no source has.
 const DEFAULT_DATASET: &str = "amazon-electronics";
+/// And for other releases of MovieLens.
+const MOVIELENS: &str = "movielens-20m";
 
 /// Identifier of the paper's file.
 pub(crate) const PAPER: &str = "paper";
@@ -121,8 +123,8 @@ impl References {
     }
 
     /// Table 3 of a source to stand beside a dataset, and whether it is about that dataset. Data that
-    /// no source has gets their part on Amazon (Electronics); data that some source has gets no part on
-    /// another dataset.
+    /// no source has gets their part on the dataset of its kind ([`published_kin`]); data that some source
+    /// has gets no part on another dataset.
     pub(crate) fn table3(
         &self,
         source: &str,
@@ -143,7 +145,7 @@ impl References {
             results.find(about).map(|part| (part, true))
         } else {
             results
-                .find(|part| part.table == "3" && part.dataset == DEFAULT_DATASET)
+                .find(|part| part.table == "3" && part.dataset == published_kin(dataset))
                 .map(|part| (part, false))
         }
     }
@@ -194,6 +196,12 @@ impl References {
         let mut all = self.0.iter().flat_map(|reference| &reference.datasets);
         all.find(|counts| counts.id == id).map_or(id, |counts| &counts.title)
     }
+}
+
+/// The dataset of the paper that is most like a dataset: MovieLens 20M for the other releases of
+/// MovieLens, Amazon (Electronics) for everything else.
+pub(crate) fn published_kin(dataset: &str) -> &'static str {
+    if dataset.starts_with("movielens-") { MOVIELENS } else { DEFAULT_DATASET }
 }
 
 /// `amazon-electronics` and `amazon-electronics-v2` are the published `amazon-electronics`;
@@ -273,6 +281,10 @@ mod tests {
         assert_eq!((part.dataset.as_str(), same), ("movielens-20m", true));
         let (_, same) = references.table3("paper", "movielens-20m", true).unwrap();
         assert!(!same);
+        // Another release stands beside its kin, which the authors never corrected.
+        let (part, same) = references.table3("paper", "movielens-1m", false).unwrap();
+        assert_eq!((part.dataset.as_str(), same), ("movielens-20m", false));
+        assert!(references.table3("authors-corrected", "movielens-1m", false).is_none());
     }
 
     #[test]

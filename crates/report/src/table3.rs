@@ -202,7 +202,7 @@ fn signature_notes(dataset: &DatasetStudy, index: usize, block: &Block) -> Vec<S
 }
 
 /// The mean, or what became of the runs.
-fn gauc_text(cell: &Cell) -> String {
+pub(crate) fn gauc_text(cell: &Cell) -> String {
     let diverged = cell.diverged();
     match cell.gauc() {
         Some(summary) if diverged == 0 => format::gauc_summary(&summary),
@@ -216,7 +216,7 @@ fn gauc_text(cell: &Cell) -> String {
     }
 }
 
-fn percent_text(comparison: &Comparison) -> String {
+pub(crate) fn percent_text(comparison: &Comparison) -> String {
     let percent = format::percent(comparison.percent);
     match comparison.paired {
         Some((std, _)) => format!("{percent} ± {std:.2}%"),

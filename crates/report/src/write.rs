@@ -5,7 +5,7 @@ use crate::html::{self, Picture};
 use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::study::{DatasetStudy, Study};
-use crate::{Error, Result, cost, curves, format, read_records, table2, table3};
+use crate::{Error, Result, cost, curves, format, read_records, table2, table3, table3_overview};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,7 +49,8 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
 
     let statistics = table2::table(&study, &references);
-    let results = table3::tables(&study, &references);
+    let mut results = table3::tables(&study, &references);
+    results.splice(..0, table3_overview::table(&study, &references));
     let costs = cost::table(&study);
     let mut notes = table3::notes(&references);
     notes.extend(study.warnings.iter().cloned());

@@ -4,6 +4,7 @@ use crate::output::Format;
 use crate::registry::ModelId;
 use clap::{Args, Parser, Subcommand};
 use ctr_core::Protocol;
+use ctr_dataset_prep::HistoryRule;
 use std::path::PathBuf;
 
 /// Reproduces the Deep Interest Network paper (KDD 2018): data, models, tables
@@ -69,7 +70,11 @@ pub struct FetchArguments {
 #[command(after_help = "Examples:\n  din-repro prep amazon-beauty --raw downloads/beauty\n  \
     din-repro prep custom --raw mine --out datasets/prepared/mine --protocol held-out\n\n\
     mine/ holds interactions.tsv (user, item, order or timestamp) and items.tsv (item, cate); .csv, \
-    .parquet and .gz are read too.")]
+    .parquet and .gz are read too. Or it holds dataset.toml, which says what your own columns mean:\n\n  \
+    rows = [\"log.csv\"]\n  user = \"user_id\"\n  label = \"click\"\n  time = \"timestamp\"\n  \
+    candidate = [\"item_id\", \"brand\", \"tags|\"]\n  history = \"liked\"\n  \
+    behaviors = [\"item_id\", \"brand\"]\n  split = \"time\"\n\n\
+    datasets/README.md lists all of its settings.")]
 pub struct PrepArguments {
     /// Dataset id, see `din-repro datasets`; or custom
     pub dataset: String,
@@ -82,9 +87,21 @@ pub struct PrepArguments {
     /// Folder to write; default datasets/prepared/DATASET
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Seed of the sampled negatives
+    /// Seed of what is drawn: negatives, users for training
     #[arg(long, default_value_t = crate::data::DATA_SEED)]
     pub seed: u64,
+    /// Which earlier rows of a user form a history where rows have labels: liked or all
+    #[arg(long)]
+    pub history: Option<HistoryRule>,
+    /// Latest events of a history that a row keeps, 0 for all; the dataset's default otherwise
+    #[arg(long)]
+    pub history_limit: Option<u32>,
+    /// Memory for sorting a log that is larger, such as 4GiB; default half of this machine's
+    #[arg(long, value_parser = crate::environment::parse_bytes)]
+    pub memory_limit: Option<u64>,
+    /// Exit with 1 when a count differs from the published one
+    #[arg(long)]
+    pub strict: bool,
     /// held-out (choose on validation) or authors (best test evaluation); stored as the default
     #[arg(long, default_value = "held-out")]
     pub protocol: Protocol,

@@ -1,6 +1,6 @@
 //! Finding, preparing and opening datasets.
 
-use crate::output;
+use crate::{environment, output};
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, Protocol};
 use ctr_dataset_prep::{KnownDataset, PrepOptions, Prepared, SimulateOptions, catalog, presets};
@@ -35,25 +35,24 @@ pub fn known(id: &str) -> Result<KnownDataset> {
     })
 }
 
-/// Prepares a dataset from raw files, or simulates it.
+/// Prepares a dataset from raw files, or simulates it. `options.raw` is found where `raw` is none.
 pub fn make(
-    id: &str,
+    mut options: PrepOptions,
     raw: Option<&Path>,
     data_dir: Option<&Path>,
-    seed: u64,
-    protocol: Protocol,
 ) -> Result<Prepared> {
-    if presets().contains(&id) {
-        return simulate(id, seed, 1.0, protocol);
+    let id = options.id.clone();
+    if presets().contains(&id.as_str()) {
+        return simulate(&id, options.seed, 1.0, options.protocol);
     }
-    let raw = match raw {
+    options.raw = match raw {
         Some(folder) => folder.to_path_buf(),
         None if id == "custom" => bail!(
-            "custom needs --raw DIR with the pair interactions.* (user, item, order or timestamp) \
-             and items.* (item, cate)"
+            "custom needs --raw DIR with dataset.toml, or with the pair interactions.* (user, item, \
+             order or timestamp) and items.* (item, cate)"
         ),
         None => {
-            let dataset = known(id)?;
+            let dataset = known(&id)?;
             let folders = raw_folders(data_dir)?;
             dataset.locate(&folders).with_context(|| {
                 let looked: Vec<String> =
@@ -62,7 +61,7 @@ pub fn make(
             })?
         }
     };
-    Ok(ctr_dataset_prep::prepare(&PrepOptions { id: id.into(), raw, seed, protocol })?)
+    Ok(ctr_dataset_prep::prepare(&options)?)
 }
 
 /// Runs the simulator.
@@ -100,8 +99,12 @@ pub fn provide(
         return Ok(None);
     }
     let folder = prepared.join(id);
-    let fresh =
-        make(id, None, data_dir, DATA_SEED, protocol).with_context(|| format!("preparing {id}"))?;
+    let options = PrepOptions {
+        seed: DATA_SEED,
+        memory_limit: environment::half_of_memory(),
+        ..PrepOptions::new(id, Path::new(""), protocol)
+    };
+    let fresh = make(options, None, data_dir).with_context(|| format!("preparing {id}"))?;
     let same = ctr_dataset_prep::read_manifest(&folder)
         .is_ok_and(|manifest| manifest.content_sha256 == fresh.manifest().content_sha256);
     if !same {

@@ -31,6 +31,30 @@ pub fn peak_rss_bytes() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
+/// The machine's memory, where Linux tells.
+fn memory_bytes() -> Option<u64> {
+    let line = line_of("/proc/meminfo", "MemTotal")?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// Half of this machine's memory; 4 GiB where it cannot be told.
+pub fn half_of_memory() -> u64 {
+    memory_bytes().map_or(4 << 30, |bytes| bytes / 2)
+}
+
+/// A number of bytes, such as `4GiB`, `500MiB` or `1000000`.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("", 0)];
+    units
+        .iter()
+        .find_map(|(unit, shift)| {
+            let number: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+            number.checked_mul(1 << shift).filter(|&bytes| bytes > 0)
+        })
+        .ok_or_else(|| format!("{text:?} is no size: write 4GiB, 500MiB or a number of bytes"))
+}
+
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -41,4 +65,19 @@ fn line_of(path: &str, key: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(key))?;
     Some(line.split_once(':')?.1.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_bytes;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(parse_bytes("4GiB"), Ok(4 << 30));
+        assert_eq!(parse_bytes("500 MiB"), Ok(500 << 20));
+        assert_eq!(parse_bytes("17"), Ok(17));
+        for text in ["", "0", "-1", "4GB", "99999999999GiB"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
 }

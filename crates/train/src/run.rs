@@ -357,7 +357,7 @@ pub fn signature(dataset: &Dataset, regularizer: &str) -> Signature {
     let hash: String = dataset.content_sha256.chars().take(8).collect();
     signature
         .with("ds", format!("{}@{hash}", dataset.id))
-        .with("split", "last-item")
+        .with("split", &dataset.split_rule)
         .with("neg", &dataset.negatives)
         .with("proto", dataset.protocol)
         .with("seeds", 1)

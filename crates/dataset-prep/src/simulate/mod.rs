@@ -199,10 +199,10 @@ mod tests {
             let options = options(preset, scale);
             let wanted = counts(&options).unwrap();
             let found = simulate(&options).unwrap().manifest().counts.clone();
-            assert_eq!(found.users, u64::from(wanted.users), "{preset} {scale}");
-            assert_eq!(found.goods, u64::from(wanted.goods), "{preset} {scale}");
-            assert_eq!(found.categories, u64::from(wanted.categories), "{preset} {scale}");
-            assert_eq!(found.reviews, u64::from(wanted.reviews), "{preset} {scale}");
+            assert_eq!(found["users"], u64::from(wanted.users), "{preset} {scale}");
+            assert_eq!(found["goods"], u64::from(wanted.goods), "{preset} {scale}");
+            assert_eq!(found["categories"], u64::from(wanted.categories), "{preset} {scale}");
+            assert_eq!(found["samples"], u64::from(wanted.reviews), "{preset} {scale}");
         }
     }
 }

@@ -81,12 +81,7 @@ impl Place {
     }
 
     pub fn options(&self) -> PrepOptions {
-        PrepOptions {
-            id: "custom".into(),
-            raw: self.raw(),
-            seed: 1234,
-            protocol: Protocol::Authors,
-        }
+        PrepOptions::new("custom", &self.raw(), Protocol::Authors)
     }
 
     pub fn prepare(&self) -> Result<Prepared> {

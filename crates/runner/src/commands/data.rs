@@ -1,12 +1,12 @@
 //! `datasets`, `prep`, `simulate`, `stats`.
 
 use crate::cli::{DatasetsArguments, PrepArguments, SimulateArguments, StatsArguments};
-use crate::data;
+use crate::failure::Failure;
 use crate::output::{self, Format, grouped};
+use crate::{data, environment};
 use anyhow::Result;
-use ctr_dataset_prep::{Prepared, Statistics, catalog};
+use ctr_dataset_prep::{Check, PrepOptions, Prepared, Statistics, catalog};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
@@ -39,48 +39,49 @@ pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
 }
 
 pub fn prep(arguments: &PrepArguments) -> Result<()> {
-    let prepared = data::make(
-        &arguments.dataset,
-        arguments.raw.as_deref(),
-        arguments.data_dir.as_deref(),
-        arguments.seed,
-        arguments.protocol,
-    )?;
+    let options = PrepOptions {
+        seed: arguments.seed,
+        history: arguments.history,
+        history_limit: arguments.history_limit,
+        memory_limit: arguments.memory_limit.unwrap_or_else(environment::half_of_memory),
+        ..PrepOptions::new(&arguments.dataset, Path::new(""), arguments.protocol)
+    };
+    let raw = arguments.raw.as_deref();
+    let prepared = data::make(options, raw, arguments.data_dir.as_deref())?;
     let expected = data::known(&arguments.dataset).map(|known| known.expected).unwrap_or_default();
-    write(&prepared, arguments.out.as_deref(), arguments.format, &expected)
+    let checks = prepared.checks(&expected)?;
+    write(&prepared, arguments.out.as_deref(), arguments.format, &checks)?;
+    let wrong = checks.iter().filter(|check| !check.holds()).count();
+    if arguments.strict && wrong > 0 {
+        let message = format!("{wrong} of {} counts are not the published ones", checks.len());
+        return Err(Failure::Expectation(message).into());
+    }
+    Ok(())
 }
 
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
     let prepared =
         data::simulate(&arguments.preset, arguments.seed, arguments.scale, arguments.protocol)?;
-    write(&prepared, arguments.out.as_deref(), arguments.format, &BTreeMap::new())
+    write(&prepared, arguments.out.as_deref(), arguments.format, &[])
 }
 
-fn write(
-    prepared: &Prepared,
-    out: Option<&Path>,
-    format: Format,
-    expected: &BTreeMap<String, u64>,
-) -> Result<()> {
+fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Check]) -> Result<()> {
     let manifest = prepared.manifest();
     let folder = out
         .map_or_else(|| PathBuf::from(data::PREPARED_FOLDER).join(&manifest.id), Path::to_path_buf);
     let statistics = prepared.statistics()?;
     prepared.write(&folder)?;
-    for (name, found) in [
-        ("users", statistics.users),
-        ("goods", statistics.goods),
-        ("categories", statistics.categories),
-        ("samples", statistics.samples),
-    ] {
-        if let Some(&wanted) = expected.get(name).filter(|&&wanted| wanted != found) {
-            output::message(&format!(
-                "warning: {} {name}, the published {} has {}: is this another release?",
+    for check in checks {
+        let (name, wanted) = (check.name.replace('_', " "), grouped(check.expected));
+        output::message(&match check.found {
+            None => format!("{name}: {wanted} published, not in this form of the files"),
+            Some(found) if check.holds() => format!("{name}: {}, as published", grouped(found)),
+            Some(found) => format!(
+                "warning: {} {name}, the published {} has {wanted}: is this another release?",
                 grouped(found),
-                manifest.id,
-                grouped(wanted)
-            ));
-        }
+                manifest.id
+            ),
+        });
     }
     output::message(&format!("written to {}", folder.display()));
     print(format, &statistics)

@@ -1,19 +1,14 @@
-//! A prepared dataset on disk: `manifest.json` and four Parquet files.
-//!
-//! | file | columns |
-//! |---|---|
-//! | `interactions.parquet` | `user_id`, `goods_id`, `negative_id`, by user and time |
-//! | `items.parquet` | `goods_id`, `key`, `cate_id` |
-//! | `categories.parquet` | `cate_id`, `key` |
-//! | `users.parquet` | `user_id`, `key` |
-//!
-//! Histories are not repeated a row: the splits of both protocols follow from these columns.
+//! A prepared dataset on disk: `manifest.json` and some Parquet files, either those of [`reviews`] or
+//! those of [`rows`].
 
-use crate::columns::{decode, encode, id_column, ids, text_column, texts};
-use crate::content::Content;
-use crate::manifest::{FileRecord, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
-use crate::{Error, Result, splits};
-use ctr_core::{Dataset, Protocol, Schema, sha256_hex};
+mod reviews;
+mod rows;
+
+use crate::columns::decode;
+use crate::form::Form;
+use crate::manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
+use crate::{Error, Result};
+use ctr_core::{Dataset, Protocol, sha256_hex};
 use polars::prelude::DataFrame;
 use serde::Deserialize;
 use std::fs;
@@ -21,16 +16,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "manifest.json";
-const INTERACTIONS: &str = "interactions.parquet";
-const ITEMS: &str = "items.parquet";
-const CATEGORIES: &str = "categories.parquet";
-const USERS: &str = "users.parquet";
-
 /// What to do about a damaged dataset.
 const AGAIN: &str = "prepare the dataset again";
 
 /// Writes everything into a temporary folder beside `out`, which then takes its place.
-pub(crate) fn write(content: &Content, manifest: &Manifest, out: &Path) -> Result<()> {
+pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<()> {
     let replace = replaceable(out)?;
     let write_error = |path: &Path| {
         let path = path.to_path_buf();
@@ -52,11 +42,16 @@ pub(crate) fn write(content: &Content, manifest: &Manifest, out: &Path) -> Resul
 
     let mut manifest = manifest.clone();
     manifest.files.clear();
-    for (name, bytes) in encoded(content)? {
-        put(&fresh.join(name), &bytes)?;
+    let mut file = |name: &str, bytes: &[u8]| {
+        put(&fresh.join(name), bytes)?;
         let record =
-            FileRecord { name: name.into(), bytes: bytes.len() as u64, sha256: sha256_hex(&bytes) };
+            FileRecord { name: name.into(), bytes: bytes.len() as u64, sha256: sha256_hex(bytes) };
         manifest.files.push(record);
+        Ok(())
+    };
+    match content {
+        Form::Reviews(content) => reviews::write(content, &mut file)?,
+        Form::Rows(content) => rows::write(content, &mut file)?,
     }
     let mut text = serde_json::to_string_pretty(&manifest).map_err(ctr_core::Error::from)?;
     text.push('\n');
@@ -101,43 +96,6 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all().map_err(fail)
 }
 
-fn encoded(content: &Content) -> Result<[(&'static str, Vec<u8>); 4]> {
-    let numbered =
-        |first: u32, keys: &[String]| -> Vec<u32> { (first..first + keys.len() as u32).collect() };
-    let users = numbered(0, &content.user_keys);
-    let event_users: Vec<u32> =
-        users.iter().flat_map(|&user| content.events(user as usize).map(move |_| user)).collect();
-    Ok([
-        (
-            INTERACTIONS,
-            encode(vec![
-                id_column("user_id", &event_users),
-                id_column("goods_id", &content.goods),
-                id_column("negative_id", &content.negatives),
-            ])?,
-        ),
-        (
-            ITEMS,
-            encode(vec![
-                id_column("goods_id", &numbered(1, &content.goods_keys)),
-                text_column("key", &content.goods_keys),
-                id_column("cate_id", &content.goods_categories),
-            ])?,
-        ),
-        (
-            CATEGORIES,
-            encode(vec![
-                id_column("cate_id", &numbered(1, &content.category_keys)),
-                text_column("key", &content.category_keys),
-            ])?,
-        ),
-        (
-            USERS,
-            encode(vec![id_column("user_id", &users), text_column("key", &content.user_keys)])?,
-        ),
-    ])
-}
-
 /// Opens a prepared dataset under the given protocol, or under the manifest's.
 ///
 /// The files are compared with the manifest before they are decoded, and the decoded content with the
@@ -147,10 +105,10 @@ fn encoded(content: &Content) -> Result<[(&'static str, Vec<u8>); 4]> {
 /// Names the file that is missing, damaged or does not fit, and what to do.
 pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
     let manifest = read_manifest(dir)?;
-    let content = read_content(dir, &manifest)?;
-    if let Some(problem) = content.problem() {
-        return Err(Error::damaged(dir, format!("{problem}; {AGAIN}")));
-    }
+    let content = match manifest.layout {
+        Layout::Reviews => Form::Reviews(reviews::read(dir, &manifest)?),
+        Layout::Rows => Form::Rows(Box::new(rows::read(dir, &manifest)?)),
+    };
     let found = content.sha256();
     if found != manifest.content_sha256 {
         return Err(Error::damaged(
@@ -161,27 +119,24 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
             ),
         ));
     }
-    let counts = &manifest.counts;
-    for (name, said, found) in [
-        ("users", counts.users, content.user_keys.len()),
-        ("goods", counts.goods, content.goods_keys.len()),
-        ("categories", counts.categories, content.category_keys.len()),
-        ("reviews", counts.reviews, content.goods.len()),
-    ] {
-        if said != found as u64 {
-            let reason = format!("manifest.json says {said} {name}, the files have {found}");
-            return Err(Error::damaged(dir, format!("{reason}; {AGAIN}")));
-        }
-    }
-    let schema = Schema::goods_and_categories(
-        content.goods_keys.len() as u32,
-        content.category_keys.len() as u32,
-    );
-    if manifest.schema != schema {
+    if manifest.schema != content.schema() {
         let reason = "the schema in manifest.json does not fit the files";
         return Err(Error::damaged(dir, format!("{reason}; {AGAIN}")));
     }
-    splits::dataset(&content, &manifest, protocol.unwrap_or(manifest.protocol))
+    content.dataset(&manifest, protocol.unwrap_or(manifest.protocol))
+}
+
+/// Compares counts of the manifest with what the files have.
+fn check_counts(dir: &Path, manifest: &Manifest, found: &[(&str, usize)]) -> Result<()> {
+    for &(name, found) in found {
+        let said = manifest.counts.get(name).copied();
+        if said != Some(found as u64) {
+            let said = said.map_or("nothing".into(), |said| said.to_string());
+            let reason = format!("manifest.json says {said} of {name}, the files have {found}");
+            return Err(Error::damaged(dir, format!("{reason}; {AGAIN}")));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a prepared dataset's manifest.
@@ -217,57 +172,11 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest> {
         ));
     }
     let manifest: Manifest = serde_json::from_slice(&text).map_err(fail)?;
-    if manifest.negatives != NEGATIVES {
+    if manifest.layout == Layout::Reviews && manifest.negatives != NEGATIVES {
         let reason = format!("negatives {:?}, expected {NEGATIVES:?}", manifest.negatives);
         return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
     }
     Ok(manifest)
-}
-
-fn read_content(dir: &Path, manifest: &Manifest) -> Result<Content> {
-    let (path, frame) = table(dir, manifest, INTERACTIONS)?;
-    let event_users = ids(&path, &frame, "user_id")?;
-    let goods = ids(&path, &frame, "goods_id")?;
-    let negatives = ids(&path, &frame, "negative_id")?;
-
-    let (path, frame) = table(dir, manifest, USERS)?;
-    let user_keys = texts(&path, &frame, "key")?;
-    check_numbers(&path, "user_id", &ids(&path, &frame, "user_id")?, 0)?;
-
-    let (path, frame) = table(dir, manifest, ITEMS)?;
-    let goods_keys = texts(&path, &frame, "key")?;
-    let goods_categories = ids(&path, &frame, "cate_id")?;
-    check_numbers(&path, "goods_id", &ids(&path, &frame, "goods_id")?, 1)?;
-
-    let (path, frame) = table(dir, manifest, CATEGORIES)?;
-    let category_keys = texts(&path, &frame, "key")?;
-    check_numbers(&path, "cate_id", &ids(&path, &frame, "cate_id")?, 1)?;
-
-    let path = dir.join(INTERACTIONS);
-    let mut offsets = vec![0u32; user_keys.len() + 1];
-    for (row, &user) in event_users.iter().enumerate() {
-        if user as usize >= user_keys.len() {
-            let reason = format!("user_id {user} in row {} of {} users", row + 1, user_keys.len());
-            return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
-        }
-        if row > 0 && user < event_users[row - 1] {
-            let reason = format!("user_id falls in row {}", row + 1);
-            return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
-        }
-        offsets[user as usize + 1] += 1;
-    }
-    for user in 0..user_keys.len() {
-        offsets[user + 1] += offsets[user];
-    }
-    Ok(Content {
-        user_keys,
-        goods_keys,
-        goods_categories,
-        category_keys,
-        offsets,
-        goods,
-        negatives,
-    })
 }
 
 /// Reads one Parquet file after comparing its size and hash with the manifest.

@@ -1,0 +1,112 @@
+//! The logical content of a dataset whose rows were given, not made from a user's events: what is hashed,
+//! written and read.
+
+use ctr_core::{Cardinality, Dataset, Digest, EventColumn, Protocol, Samples, Schema, Sequences};
+
+/// The part of a split that a row belongs to.
+pub(crate) mod part {
+    pub(crate) const TRAIN: u8 = 0;
+    /// Held out for choosing; training rows under the authors' protocol.
+    pub(crate) const VALIDATION: u8 = 1;
+    pub(crate) const TEST: u8 = 2;
+}
+
+/// Keys of a vocabulary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// Key of id `i` at `i - 1`: id 0 is reserved.
+    pub keys: Vec<String>,
+    /// What people call it, at the same place; empty when the source has no such names.
+    pub titles: Vec<String>,
+}
+
+/// Rows, histories and keys under their final ids.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RowContent {
+    pub schema: Schema,
+    /// One entry a vocabulary of the schema.
+    pub vocabularies: Vec<Keys>,
+    /// Key of user `u`.
+    pub user_keys: Vec<String>,
+    pub sequences: Sequences,
+    /// A value of [`part`] for each row.
+    pub parts: Vec<u8>,
+    /// All rows, by user and time.
+    pub rows: Samples,
+}
+
+impl RowContent {
+    /// SHA-256 over all of it. Lengths go in with every column, so the counts are covered.
+    pub fn sha256(&self) -> String {
+        let mut digest = Digest::new();
+        digest.text("rows, version 1");
+        digest.text(&serde_json::to_string(&self.schema).unwrap_or_default());
+        let mut keys = |keys: &[String]| {
+            digest.update(&(keys.len() as u64).to_le_bytes());
+            keys.iter().for_each(|key| digest.text(key));
+        };
+        for vocabulary in &self.vocabularies {
+            keys(&vocabulary.keys);
+            keys(&vocabulary.titles);
+        }
+        keys(&self.user_keys);
+        digest.ids(&self.sequences.offsets);
+        let samples = &self.rows;
+        for column in [&samples.users, &samples.sequences, &samples.history_lengths] {
+            digest.ids(column);
+        }
+        for column in [&samples.labels, &self.parts] {
+            digest.update(&(column.len() as u64).to_le_bytes());
+            digest.update(column);
+        }
+        for column in self.sequences.fields.iter().chain(samples.groups.iter().flatten()) {
+            digest.ids(&column.offsets);
+            digest.ids(&column.ids);
+        }
+        digest.finish()
+    }
+
+    /// The rows of one part, or of two.
+    fn select(&self, wanted: &[u8]) -> Samples {
+        let all = &self.rows;
+        let chosen: Vec<usize> =
+            (0..all.rows()).filter(|&row| wanted.contains(&self.parts[row])).collect();
+        let ids = |column: &[u32]| -> Vec<u32> {
+            if column.is_empty() {
+                Vec::new()
+            } else {
+                chosen.iter().map(|&row| column[row]).collect()
+            }
+        };
+        let groups = all.groups.iter().zip(&self.schema.groups).map(|(columns, group)| {
+            let copies = columns.iter().zip(&group.fields).map(|(source, field)| {
+                let mut copy = EventColumn::default();
+                copy.clear(field.cardinality == Cardinality::Many);
+                chosen.iter().for_each(|&row| copy.extend_from(source, row, row + 1));
+                copy
+            });
+            copies.collect()
+        });
+        Samples {
+            users: ids(&all.users),
+            sequences: ids(&all.sequences),
+            history_lengths: ids(&all.history_lengths),
+            labels: chosen.iter().map(|&row| all.labels[row]).collect(),
+            groups: groups.collect(),
+        }
+    }
+
+    /// Sets rows, sequences and schema of a dataset. Under the authors' protocol the validation rows are
+    /// training rows.
+    pub fn fill(&self, dataset: &mut Dataset) {
+        let (train, validation): (&[u8], &[u8]) = match dataset.protocol {
+            Protocol::HeldOut => (&[part::TRAIN], &[part::VALIDATION]),
+            Protocol::Authors => (&[part::TRAIN, part::VALIDATION], &[]),
+        };
+        dataset.schema = self.schema.clone();
+        dataset.sequences = self.sequences.clone();
+        dataset.train = self.select(train);
+        dataset.validation = self.select(validation);
+        dataset.test = self.select(&[part::TEST]);
+    }
+}

@@ -1,0 +1,69 @@
+//! Table 3 in the paper's layout: MovieLens and Amazon side by side, the models below one another.
+
+use crate::comparison::compare;
+use crate::format;
+use crate::models;
+use crate::reference::{CORRECTED, PAPER, References, published_kin};
+use crate::study::{DatasetStudy, Study};
+use crate::table::{Column, Entry, NONE, Table};
+use crate::table3::{gauc_text, percent_text};
+
+/// Sources of published columns, with what their heading says of them.
+const PUBLISHED: [(&str, &str); 2] = [(PAPER, "paper"), (CORRECTED, "authors, corrected")];
+
+/// The table; none when fewer than two real datasets were run, whose own tables then say everything.
+pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
+    let mut real: Vec<&DatasetStudy> =
+        study.datasets.iter().filter(|dataset| !dataset.simulated()).collect();
+    if real.len() < 2 {
+        return None;
+    }
+    // The paper has MovieLens first. The sort is stable, so each kind keeps the order of names.
+    real.sort_by_key(|dataset| std::cmp::Reverse(published_kin(&dataset.id)));
+    let models: Vec<&str> = models::paper_models().collect();
+    let mut columns = vec![Column::text("model")];
+    let mut rows: Vec<Vec<Entry>> =
+        models.iter().map(|model| vec![Entry::from(models::title(model))]).collect();
+    let mut shown = None;
+    for dataset in &real {
+        let kin = published_kin(&dataset.id);
+        if shown != Some(kin) {
+            shown = Some(kin);
+            for (source, name) in PUBLISHED {
+                let Some((part, _)) = references.table3(source, kin, false) else { continue };
+                let heading = format!("{}, {name}", references.dataset_title(kin));
+                columns.push(Column::number(&heading, "gAUC"));
+                columns.push(Column::number(&heading, "RelaImpr"));
+                for (model, row) in models.iter().zip(&mut rows) {
+                    let value = part.row(model);
+                    let percent = value.and_then(|value| part.rela_impr(value));
+                    row.push(value.map_or(NONE.into(), |value| format::gauc(value.gauc)).into());
+                    row.push(percent.map_or(NONE.into(), format::percent).into());
+                }
+            }
+        }
+        for (index, block) in dataset.blocks.iter().enumerate() {
+            let heading = format!("{}, ours, {}", dataset.id, block.title);
+            columns.push(Column::number(&heading, "gAUC"));
+            columns.push(Column::number(&heading, "RelaImpr"));
+            for (model, row) in models.iter().zip(&mut rows) {
+                // Of several configurations the first, which is the first preset's.
+                let cell = dataset.cells(index).find(|(row, _)| row.model == *model);
+                let cell = cell.map(|(_, cell)| cell);
+                let comparison = cell.and_then(|cell| compare(dataset, index, cell));
+                row.push(cell.map_or(NONE.into(), gauc_text).into());
+                row.push(comparison.as_ref().map_or(NONE.into(), percent_text).into());
+            }
+        }
+    }
+    Some(Table {
+        id: "table3-overview".into(),
+        caption: "Table 3 as the paper has it, MovieLens and Amazon side by side. Published columns are on \
+                  the paper's own datasets, ours on those named; each has a table of its own below, with \
+                  signatures and runs."
+            .into(),
+        columns,
+        rows,
+        ..Table::default()
+    })
+}
