@@ -139,9 +139,7 @@ impl KnownDataset {
 
     /// Whether pip alone can get it: a download of seconds for which no terms ask for a person.
     pub fn has_package(&self) -> bool {
-        self.alternatives()
-            .iter()
-            .any(|group| group.iter().all(|source| source.package.is_some()))
+        self.alternatives().iter().any(|group| group.iter().all(|source| source.package.is_some()))
     }
 
     /// What to get from where and where to place it, as text of a few lines.
@@ -236,7 +234,8 @@ mod tests {
         assert!(known("tiny").where_to_get().contains("simulator"));
 
         let text = known("movielens-100k").where_to_place("here/");
-        for part in ["in here/", "pip download --no-deps recbole==", "or these:", "ml-100k/u.data"] {
+        for part in ["in here/", "pip download --no-deps recbole==", "or these:", "ml-100k/u.data"]
+        {
             assert!(text.contains(part), "{text}");
         }
         assert!(known("taobao-ad").where_to_get().contains("by hand"));

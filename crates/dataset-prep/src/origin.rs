@@ -144,7 +144,11 @@ impl Origin {
             let members: Vec<String> = self.members.iter().map(Member::instruction).collect();
             members.join(", ")
         };
-        let out_of = if self.members.is_empty() { "from" } else { "out of the archive" };
+        let out_of = if self.members.is_empty() {
+            "from"
+        } else {
+            "out of this archive, which `din-repro fetch` unpacks when it is placed there itself:\n   "
+        };
         if let Some(package) = &self.package {
             return format!(
                 "{what}\n    out of the Python package {package}: pip download --no-deps {package} (a \
