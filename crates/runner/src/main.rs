@@ -9,6 +9,7 @@ mod config;
 mod data;
 mod environment;
 mod failure;
+mod fetch;
 mod grid;
 mod interrupt;
 mod job;

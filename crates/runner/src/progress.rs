@@ -43,6 +43,17 @@ impl Progress {
         bar
     }
 
+    /// The bar of a download whose size may be unknown.
+    pub fn download(&self, name: &str, bytes: Option<u64>) -> ProgressBar {
+        let template = match bytes {
+            Some(_) => "{msg:32} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+            None => "{msg:32} {bytes}, {bytes_per_sec}",
+        };
+        let bar = self.bar(bytes.unwrap_or(0), template);
+        bar.set_message(name.to_string());
+        bar
+    }
+
     fn bar(&self, length: u64, template: &str) -> ProgressBar {
         if !self.terminal || self.quiet {
             return ProgressBar::hidden();

@@ -1,45 +1,42 @@
-//! `fetch`: downloads by the system's curl, since a web client of our own would be most of the program.
+//! `fetch`.
 
 use crate::cli::FetchArguments;
-use crate::{data, output};
-use anyhow::{Context, Result, anyhow, bail};
-use std::path::Path;
-use std::process::Command;
+use crate::data;
+use crate::fetch::{self, identity};
+use crate::output::{self, Format, grouped};
+use crate::progress::Progress;
+use anyhow::{Context, Result};
+use serde_json::json;
 
-pub fn fetch(arguments: &FetchArguments) -> Result<()> {
+pub fn fetch(arguments: &FetchArguments, quiet: bool) -> Result<()> {
     let dataset = data::known(&arguments.dataset)?;
-    if dataset.sources.is_empty() {
-        bail!("{}: there is nothing to download; {}", dataset.id, dataset.where_to_get());
-    }
     let folder = arguments.raw.join(&dataset.folder);
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    for source in &dataset.sources {
-        let target = folder.join(&source.name);
-        if target.exists() {
-            output::message(&format!("{} is there", target.display()));
-            continue;
+    let progress = Progress::new(quiet);
+    let paths = fetch::fetch(&dataset, &folder, &progress)?;
+    let mut rows = Vec::new();
+    let mut text = format!("{}: raw files in {}", dataset.id, folder.display());
+    for path in &paths {
+        // The sum of a file of many gigabytes takes a while, so only for those who see it.
+        match arguments.format {
+            Format::Json => {
+                let (bytes, sha256) = identity(path)?;
+                rows.push(json!({ "path": path, "bytes": bytes, "sha256": sha256 }));
+            }
+            Format::Text => {
+                let bytes = std::fs::metadata(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?
+                    .len();
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                text.push_str(&format!("\n  {name}  {} bytes", grouped(bytes)));
+            }
         }
-        download(&source.url, &target)
-            .with_context(|| format!("{}\n{}", source.name, dataset.where_to_get()))?;
     }
-    output::result(&format!("{}: raw files in {}", dataset.id, folder.display()))
-}
-
-/// Downloads under another name, continuing an earlier attempt, and renames at the end.
-fn download(url: &str, target: &Path) -> Result<()> {
-    let mut part = target.as_os_str().to_owned();
-    part.push(".part");
-    let status = Command::new("curl")
-        .args(["--fail", "--location", "--continue-at", "-", "--output"])
-        .arg(&part)
-        .arg(url)
-        .status()
-        .map_err(|error| {
-            anyhow!("cannot run curl ({error}); install it or place the files by hand")
-        })?;
-    if !status.success() {
-        bail!("the download failed ({status}); what came is kept, the same command continues");
-    }
-    std::fs::rename(&part, target).with_context(|| format!("cannot rename to {}", target.display()))
+    output::formatted(arguments.format, &rows, || text)?;
+    let raw = if arguments.raw == std::path::Path::new(data::RAW_FOLDER) {
+        String::new()
+    } else {
+        format!(" --raw {}", folder.display())
+    };
+    progress.line(&format!("next: din-repro prep {}{raw}", dataset.id));
+    Ok(())
 }

@@ -16,7 +16,7 @@ pub fn run(arguments: Cli) -> Result<()> {
     let quiet = arguments.quiet;
     match arguments.command {
         Command::Datasets(arguments) => data::datasets(&arguments),
-        Command::Fetch(arguments) => fetch::fetch(&arguments),
+        Command::Fetch(arguments) => fetch::fetch(&arguments, quiet),
         Command::Prep(arguments) => data::prep(&arguments),
         Command::Simulate(arguments) => data::simulate(&arguments),
         Command::Stats(arguments) => data::stats(&arguments),
