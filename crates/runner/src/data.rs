@@ -86,14 +86,14 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
     Ok(ctr_dataset_prep::open(dir, protocol)?)
 }
 
-/// Opens the prepared form of a known dataset below `prepared`, making it anew when it is missing or
-/// differs from what the raw files give now. None when there are no raw files.
+/// Prepares a known dataset, and writes it below `prepared` when nothing is there or something else than
+/// what the raw files give now. None when there are no raw files.
 pub fn provide(
     id: &str,
     data_dir: Option<&Path>,
     prepared: &Path,
     protocol: Protocol,
-) -> Result<Option<Dataset>> {
+) -> Result<Option<Prepared>> {
     let simulated = presets().contains(&id);
     if !simulated && known(id)?.locate(&raw_folders(data_dir)?).is_none() {
         return Ok(None);
@@ -111,5 +111,5 @@ pub fn provide(
         fresh.write(&folder)?;
         output::message(&format!("prepared {id} in {}", folder.display()));
     }
-    Ok(Some(fresh.dataset(protocol)?))
+    Ok(Some(fresh))
 }

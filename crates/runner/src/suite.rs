@@ -16,7 +16,10 @@ pub struct Suite {
     pub description: String,
     /// Datasets wanted; those without files are left out and named.
     pub datasets: Vec<String>,
-    /// The simulation to run on when none of them is there.
+    /// A small dataset to fetch and run on when none of them is there.
+    #[serde(default)]
+    pub newcomer: Option<String>,
+    /// The simulation to run on when that cannot be had either.
     pub fallback: String,
     /// Protocols.
     pub protocols: Vec<Protocol>,
@@ -29,7 +32,10 @@ pub struct Suite {
     /// Settings (`key = value` as for `--set`) of all models, over the presets.
     #[serde(default)]
     pub common: BTreeMap<String, Value>,
-    /// Settings of single models, over those of all.
+    /// Settings of all models on single datasets, over those of all.
+    #[serde(default)]
+    pub on: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Settings of single models, over those.
     #[serde(default)]
     pub settings: BTreeMap<ModelId, BTreeMap<String, Value>>,
     /// Alternatives of which validation chooses one for each model and dataset: each is a list of
@@ -64,13 +70,14 @@ impl Suite {
         ))
     }
 
-    /// The settings of a model in `--set` form, one list for each variant.
-    pub fn settings_of(&self, model: ModelId) -> Vec<Vec<String>> {
+    /// The settings of a model on a dataset in `--set` form, one list for each variant.
+    pub fn settings_of(&self, model: ModelId, dataset: &str) -> Vec<Vec<String>> {
         let texts = |table: &BTreeMap<String, Value>| -> Vec<String> {
             table.iter().map(|(key, value)| format!("{key}={value}")).collect()
         };
         let single = self.settings.get(&model).map(texts).unwrap_or_default();
-        let own = [texts(&self.common), single].concat();
+        let on = self.on.get(dataset).map(texts).unwrap_or_default();
+        let own = [texts(&self.common), on, single].concat();
         if self.variants.is_empty() {
             return vec![own];
         }
@@ -88,12 +95,15 @@ mod tests {
             let suite = Suite::find(name).unwrap();
             for &model in &suite.models {
                 for preset in &suite.presets {
-                    for settings in suite.settings_of(model) {
-                        crate::config::resolve(model, preset, None, &settings).unwrap();
+                    for dataset in &suite.datasets {
+                        for settings in suite.settings_of(model, dataset) {
+                            crate::config::resolve(model, preset, None, &settings).unwrap();
+                        }
                     }
                 }
             }
-            for dataset in suite.datasets.iter().chain([&suite.fallback]) {
+            let named = suite.datasets.iter().chain(&suite.newcomer).chain(suite.on.keys());
+            for dataset in named.chain([&suite.fallback]) {
                 assert!(crate::data::known(dataset).is_ok(), "{name}: {dataset}");
             }
         }

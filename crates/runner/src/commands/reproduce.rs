@@ -4,9 +4,10 @@ use crate::cli::{ReportArguments, ReproduceArguments};
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
-use crate::{config, data, environment, grid, output};
+use crate::{config, data, environment, fetch, grid, output};
 use anyhow::{Context, Result};
-use ctr_core::{Dataset, RunRecord, write_atomic};
+use ctr_core::{Dataset, Protocol, RunRecord, write_atomic};
+use ctr_dataset_prep::Prepared;
 use ctr_report::ReportOptions;
 use std::cmp::Reverse;
 use std::path::Path;
@@ -26,7 +27,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     for dataset in &datasets {
         for preset in &suite.presets {
             for &model in &suite.models {
-                for settings in suite.settings_of(model) {
+                for settings in suite.settings_of(model, &dataset.id) {
                     let config = config::resolve(model, preset, None, &settings)?;
                     jobs.extend(suite.seeds.iter().map(|&seed| Job {
                         dataset,
@@ -55,39 +56,67 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     Ok(())
 }
 
-/// The suite's datasets that are there, under each of its protocols; else the fallback simulation.
+/// The suite's datasets that are there, under each of its protocols. When none is, that for newcomers,
+/// which comes by pip; else the fallback simulation.
 fn datasets(
     suite: &Suite,
     arguments: &ReproduceArguments,
     progress: &Progress,
 ) -> Result<Vec<Dataset>> {
+    let data_dir = arguments.data_dir.as_deref();
+    // Every protocol follows from the same files; the first is only their default.
+    let protocol = suite.protocols.first().copied().unwrap_or(Protocol::HeldOut);
+    let provide = |id: &str| data::provide(id, data_dir, &arguments.prepared, protocol);
     let mut found = Vec::new();
-    for &protocol in &suite.protocols {
-        let provide = |id: &str| {
-            data::provide(id, arguments.data_dir.as_deref(), &arguments.prepared, protocol)
-        };
-        let before = found.len();
-        for id in &suite.datasets {
-            match provide(id)? {
-                Some(dataset) => found.push(dataset),
-                None => progress.line(&format!(
-                    "{id}: no raw files, left out (`din-repro datasets` says where to get them)"
-                )),
-            }
-        }
-        if found.len() == before {
-            if !suite.datasets.is_empty() {
-                progress.line(&format!(
-                    "no real data is there: running on {}, which is SIMULATED; give DATA_DIR or place \
-                     files in {}",
-                    suite.fallback,
-                    data::RAW_FOLDER
-                ));
-            }
-            found.extend(provide(&suite.fallback)?);
+    for id in &suite.datasets {
+        match provide(id)? {
+            Some(prepared) => found.push(prepared),
+            None => progress.line(&format!(
+                "{id}: no raw files, left out (`din-repro datasets` says where to get them)"
+            )),
         }
     }
-    Ok(found)
+    if let (true, Some(id)) = (found.is_empty(), &suite.newcomer) {
+        found.extend(newcomer(id, provide, progress)?);
+    }
+    if found.is_empty() {
+        if !suite.datasets.is_empty() {
+            progress.line(&format!(
+                "no real data is there: running on {}, which is SIMULATED; give DATA_DIR or place files \
+                 in {}",
+                suite.fallback,
+                data::RAW_FOLDER
+            ));
+        }
+        found.extend(provide(&suite.fallback)?);
+    }
+    let mut datasets = Vec::new();
+    for prepared in &found {
+        for &protocol in &suite.protocols {
+            datasets.push(prepared.dataset(protocol)?);
+        }
+    }
+    Ok(datasets)
+}
+
+/// The dataset for newcomers, fetched when it is not there. None, with the reason told, when it cannot be
+/// had: no pip, no network.
+fn newcomer(
+    id: &str,
+    provide: impl Fn(&str) -> Result<Option<Prepared>>,
+    progress: &Progress,
+) -> Result<Option<Prepared>> {
+    if let Some(prepared) = provide(id)? {
+        return Ok(Some(prepared));
+    }
+    let dataset = data::known(id)?;
+    let folder = Path::new(data::RAW_FOLDER).join(&dataset.folder);
+    progress.line(&format!("no data is there yet: getting {id}, which is small"));
+    if let Err(error) = fetch::fetch(&dataset, &folder, progress) {
+        progress.line(&format!("{id} could not be had: {error:#}"));
+        return Ok(None);
+    }
+    provide(id)
 }
 
 pub fn report(arguments: &ReportArguments, quiet: bool) -> Result<()> {
