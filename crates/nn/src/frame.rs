@@ -269,8 +269,12 @@ impl EmbeddingMlp {
     }
 }
 
-/// One weight per id, summed over all fields of a row, plus a bias: logistic regression, and the
-/// first-order part of a factorization machine.
+/// One weight for each id of each field, summed over all fields of a row, plus a bias: logistic regression,
+/// and the first-order part of a factorization machine.
+///
+/// Fields of one vocabulary share embeddings, but not these weights: the input is the groups' encodings one
+/// after the other (section 4.1), so a good visited and the same good as the candidate are two features.
+/// With one weight for both, what a history says of its user would move the popularity of its goods.
 #[derive(Clone, Debug)]
 pub struct LinearPart {
     tables: FieldTables,
@@ -280,7 +284,7 @@ pub struct LinearPart {
 }
 
 impl LinearPart {
-    /// Weights for every vocabulary; all begin at 0. `pooling` says whether a history counts by the sum
+    /// Weights for every field; all begin at 0. `pooling` says whether a history counts by the sum
     /// or the mean of its weights.
     ///
     /// # Errors
@@ -291,7 +295,20 @@ impl LinearPart {
         pooling: Pooling,
     ) -> Result<Self> {
         let mut builder = builder.scope("linear");
-        let tables = table_per_vocabulary(&mut builder, schema, 1, Init::Constant(0.0));
+        let mut tables = FieldTables::new();
+        for (index, group) in schema.groups.iter().enumerate() {
+            let mut builder = builder.scope(&group.name);
+            for reference in schema.fields_of(index) {
+                let table = builder.table(
+                    &schema.field(reference).name,
+                    schema.vocabulary(reference).size as usize,
+                    1,
+                    Init::Constant(0.0),
+                    TableSource::Fields(vec![reference]),
+                );
+                tables.insert(reference, (table, 0));
+            }
+        }
         let groups = schema
             .groups
             .iter()

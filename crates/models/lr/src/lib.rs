@@ -1,7 +1,7 @@
 //! Logistic regression on the sparse ids of all groups: the paper's weak baseline (section 6.2).
 //!
-//! `logit = b + Σ_fields w[id]`; a history adds the sum of its ids' weights. The authors published no code
-//! for it. Since a user's history adds the same to a positive and a negative, what gAUC sees of it is
+//! `logit = b + Σ_fields w_field[id]`; a history adds the sum of its ids' weights, which are not those of
+//! the same ids as candidate. The authors published no code for it. Since a user's history adds the same to a positive and a negative, what gAUC sees of it is
 //! the candidate's weights: little more than popularity.
 
 use ctr_core::{Schema, SeedStreams};

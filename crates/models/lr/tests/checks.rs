@@ -28,5 +28,5 @@ fn the_number_of_weights_follows_from_the_widths() {
     let schema = Schema::goods_and_categories(1000, 20);
     let network = Lr::network(&schema, &LrConfig::default(), SeedStreams::new(1)).unwrap();
     assert_eq!(network.weights.num_params_dense(), 1);
-    assert_eq!(network.weights.num_params_embedding(), 1001 + 21);
+    assert_eq!(network.weights.num_params_embedding(), 2 * (1001 + 21));
 }

@@ -109,10 +109,14 @@ def pool(vectors, kind, width):
 
 
 def linear(w, scope, history, good, pooling):
-    """Logistic regression on ids, first-order part of a factorization machine."""
-    goods = w.tensor(scope + "/goods_id", GOODS + 1, 1)[:, 0]
-    categories = w.tensor(scope + "/cate_id", CATEGORIES + 1, 1)[:, 0]
+    """Logistic regression on the features of each field, first-order part of a factorization machine."""
+    def of(group):
+        goods = w.tensor(f"{scope}/{group}/goods_id", GOODS + 1, 1)[:, 0]
+        return goods, w.tensor(f"{scope}/{group}/cate_id", CATEGORIES + 1, 1)[:, 0]
+
+    goods, categories = of("candidate")
     logit = w.vector(scope + "/bias", 1)[0] + goods[good] + categories[category(good)]
+    goods, categories = of("behaviors")
     logit += pool([goods[[b]] for b in history], pooling, 1)[0]
     return logit + pool([categories[[category(b)]] for b in history], pooling, 1)[0]
 
