@@ -3,9 +3,10 @@
 use crate::{Error, Result, format};
 use serde::Deserialize;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("paper.toml", include_str!("../../../reports/reference/paper.toml")),
     ("authors-corrected.toml", include_str!("../../../reports/reference/authors-corrected.toml")),
+    ("publishers.toml", include_str!("../../../reports/reference/publishers.toml")),
     (
         "bars-amazon-electronics-x1.toml",
         include_str!("../../../reports/reference/bars-amazon-electronics-x1.toml"),
@@ -44,17 +45,24 @@ pub(crate) struct Source {
     pub note: String,
 }
 
-/// A row of the paper's table 2.
+/// A row of the paper's table 2, or what a publisher says of the same.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatasetCounts {
     pub id: String,
     pub title: String,
-    pub users: u64,
-    pub goods: u64,
-    pub categories: u64,
-    pub samples: u64,
+    pub users: Option<u64>,
+    pub goods: Option<u64>,
+    pub categories: Option<u64>,
+    pub samples: Option<u64>,
     pub note: String,
+}
+
+impl DatasetCounts {
+    /// Users, goods, categories and samples.
+    pub(crate) fn all(&self) -> [Option<u64>; 4] {
+        [self.users, self.goods, self.categories, self.samples]
+    }
 }
 
 /// One dataset's part of a published table.
@@ -271,7 +279,8 @@ mod tests {
     #[test]
     fn simulated_data_and_other_sets_are_not_taken_for_the_published_ones() {
         let references = References::load().unwrap();
-        assert_eq!(references.counts("amazon-electronics-v2", false).unwrap().users, 192_403);
+        assert_eq!(references.counts("amazon-electronics-v2", false).unwrap().users, Some(192_403));
+        assert_eq!(references.counts("movielens-1m", false).unwrap().samples, Some(1_000_209));
         assert!(references.counts("amazon-electronics", true).is_none());
         assert!(references.counts("amazon-electronics-sim", false).is_none());
         assert!(references.counts("amazon-electronics-v", false).is_none());

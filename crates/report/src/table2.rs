@@ -2,7 +2,7 @@
 
 use crate::export::csv;
 use crate::format;
-use crate::reference::References;
+use crate::reference::{DatasetCounts, PAPER, References};
 use crate::study::{Block, DatasetStudy, Study};
 use crate::table::{Column, Entry, NONE, Table};
 use ctr_core::Split;
@@ -39,10 +39,8 @@ fn found(block: &Block, keys: &[&str]) -> Option<u64> {
     keys.iter().find_map(|key| block.data.statistics.get(*key)).copied()
 }
 
-fn published(references: &References, dataset: &DatasetStudy, block: &Block) -> Option<[u64; 4]> {
-    references
-        .counts(&dataset.id, block.data.simulated)
-        .map(|counts| [counts.users, counts.goods, counts.categories, counts.samples])
+fn published(references: &References, dataset: &DatasetStudy, block: &Block) -> [Option<u64>; 4] {
+    references.counts(&dataset.id, block.data.simulated).map_or([None; 4], DatasetCounts::all)
 }
 
 /// One row a dataset, protocol and content.
@@ -68,7 +66,7 @@ pub(crate) fn table(study: &Study, references: &References) -> Table {
             }
             let mut row: Vec<Entry> = vec![name.into(), block.title.clone().into()];
             for (index, (_, keys)) in COUNTS.iter().enumerate() {
-                row.push(count(published.map(|counts| counts[index])).into());
+                row.push(count(published[index]).into());
                 row.push(count(found(block, keys)).into());
             }
             row.extend(
@@ -79,14 +77,17 @@ pub(crate) fn table(study: &Study, references: &References) -> Table {
         }
     }
     let mut notes = vec![
-        format!("{NONE} under published: the paper does not have this dataset."),
+        format!("{NONE} under published: neither the paper nor the publisher of the data has this number."),
         "Samples are what the paper counts: reviews on Amazon, ratings on MovieLens. Rows are what \
          models see, negatives included."
             .into(),
     ];
     // The paper's other datasets complete its table.
-    for counts in references.0.iter().flat_map(|reference| &reference.datasets) {
-        notes.push(format!("{}, published: {}", counts.title, counts.note));
+    for (reference, counts) in references
+        .0
+        .iter()
+        .flat_map(|reference| reference.datasets.iter().map(move |c| (reference, c)))
+    {
         let was_run = study.datasets.iter().any(|dataset| {
             let mut blocks = dataset.blocks.iter();
             blocks.any(|block| {
@@ -94,10 +95,16 @@ pub(crate) fn table(study: &Study, references: &References) -> Table {
                 found.is_some_and(|found| found.id == counts.id)
             })
         });
-        if !was_run {
+        let of_paper = reference.source.id == PAPER;
+        if was_run || of_paper {
+            let source =
+                if of_paper { String::new() } else { format!(" by {}", reference.source.citation) };
+            notes.push(format!("{}, published{source}: {}", counts.title, counts.note));
+        }
+        if !was_run && of_paper {
             let mut row: Vec<Entry> = vec![counts.title.clone().into(), "not run here".into()];
-            for published in [counts.users, counts.goods, counts.categories, counts.samples] {
-                row.push(format::count(published).into());
+            for published in counts.all() {
+                row.push(count(published).into());
                 row.push(NONE.into());
             }
             row.extend(Split::ALL.map(|_| Entry::from(NONE)));
@@ -133,7 +140,7 @@ pub(crate) fn to_csv(study: &Study, references: &References) -> String {
                 block.data.simulated.to_string(),
             ];
             for (index, (_, keys)) in COUNTS.iter().enumerate() {
-                line.push(number(published.map(|counts| counts[index])));
+                line.push(number(published[index]));
                 line.push(number(found(block, keys)));
             }
             line.extend(Split::ALL.map(|split| number(block.data.rows.get(split.name()).copied())));
