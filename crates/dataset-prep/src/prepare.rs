@@ -4,6 +4,7 @@ use crate::content::Content;
 use crate::inputs::{self, Inputs};
 use crate::manifest::{Counts, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES, TIE_RULE};
 use crate::raw::Raw;
+use crate::release::Release;
 use crate::{Error, Kind, Result, Statistics};
 use crate::{catalog, metadata, numbering, reviews, splits, store, tables};
 use ctr_core::{Dataset, Protocol, Schema};
@@ -74,7 +75,12 @@ pub fn prepare(options: &PrepOptions) -> Result<Prepared> {
     let ((events, first), (items, second)) = match inputs::find(&options.raw, category.as_deref())?
     {
         Inputs::Amazon { reviews, metadata } => {
-            (reviews::read(&reviews)?, metadata::read(&metadata)?)
+            // At the same time, since each is mostly unpacked by one thread. What is wrong with the
+            // reviews is told first.
+            let release = Release::of(&reviews);
+            let (events, items) =
+                rayon::join(|| reviews::read(&reviews), || metadata::read(&metadata, release));
+            (events?, items?)
         }
         Inputs::Tables { interactions, items } => {
             (tables::interactions(&interactions)?, tables::items(&items)?)
