@@ -448,28 +448,26 @@ mod tests {
         for _ in 0..1500 {
             let mut text =
                 format!("{{'x': {}, 'a': {}}}", literal(&mut stream, 2), literal(&mut stream, 2));
-            // Every third one loses a character, which most of the time breaks it. Not a letter of a
-            // number's exponent: the other parser takes the sum that this leaves.
-            if stream.below(3) == 0 {
-                let place = stream.below(text.len() as u64) as usize;
-                if text.is_char_boundary(place) && !text[place..].starts_with("e-") {
-                    text.remove(place);
-                }
+            // Every third one loses a character, which most of the time breaks it.
+            let place = stream.below(text.len() as u64) as usize;
+            let broken = stream.below(3) == 0 && text.is_char_boundary(place);
+            if broken {
+                text.remove(place);
             }
-            let expected = match text.parse::<Python>() {
-                Ok(Python::Dict(pairs)) => pairs
-                    .iter()
-                    .rev()
-                    .find(|(key, _)| *key == Python::String("a".into()))
-                    .map(|(_, value)| as_value(value)),
-                _ => None,
+            let Ok(Python::Dict(pairs)) = text.parse::<Python>() else {
+                assert!(broken, "{text}");
+                continue;
             };
-            // Where the other one refuses, ours may only take what it documents: nothing is lost by
-            // being strict, so only its acceptance is compared with the value.
-            if let Some(expected) = expected {
-                taken += 1;
-                assert_eq!(one(&text), Ok(expected), "{text}");
+            let wanted = Python::String("a".into());
+            let found = pairs.iter().rev().find(|(key, _)| *key == wanted);
+            let expected = found.and_then(|(_, value)| as_value(value));
+            // The other parser also takes sums and half an escape; ours may refuse what is broken, but
+            // must not read another value.
+            match one(&text) {
+                Err(_) if broken => {}
+                found => assert_eq!(found, Ok(expected), "{text}"),
             }
+            taken += 1;
         }
         assert!(taken > 900, "{taken}");
     }
