@@ -1,5 +1,6 @@
 //! Which files of a folder are the raw data.
 
+use crate::release::Release;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ const TABLE_ENDINGS: [&str; 5] = ["tsv", "tsv.gz", "csv", "csv.gz", "parquet"];
 /// The raw files found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Inputs {
-    /// The authors' pair, one record a line.
+    /// Reviews and metadata of any release; the name of the reviews tells which.
     Amazon { reviews: PathBuf, metadata: PathBuf },
     /// A pair of tables.
     Tables { interactions: PathBuf, items: PathBuf },
@@ -65,6 +66,18 @@ pub(crate) fn find(folder: &Path, category: Option<&str>) -> Result<Inputs> {
             );
         }
     }
+    if reviews.is_empty() && interactions.is_empty() && items.is_empty() {
+        match later(&names, category) {
+            Ok(Some((reviews, metadata))) => {
+                return Ok(Inputs::Amazon {
+                    reviews: folder.join(reviews),
+                    metadata: folder.join(metadata),
+                });
+            }
+            Ok(None) => {}
+            Err((problem, remedy)) => return fail(problem, remedy),
+        }
+    }
     match (reviews.first(), metadata.first(), interactions.first(), items.first()) {
         (Some(_), Some(_), Some(_), Some(_)) => fail(
             "both reviews_*_5.json + meta_*.json and interactions.* + items.*".into(),
@@ -98,6 +111,55 @@ pub(crate) fn find(folder: &Path, category: Option<&str>) -> Result<Inputs> {
                 TABLE_ENDINGS.join("|")
             ),
         ),
+    }
+}
+
+/// A problem and its remedy.
+type Complaint = (String, String);
+
+/// The pair of a later release: reviews and metadata. A dataset of the catalog is the release of 2014 and
+/// no other, since its published counts are.
+fn later(
+    names: &[String],
+    category: Option<&str>,
+) -> std::result::Result<Option<(String, String)>, Complaint> {
+    let metadata = |category: &str, release: Release| -> Vec<&String> {
+        let wanted = format!("meta_{category}{}", release.metadata_ending());
+        names.iter().filter(|name| name.strip_suffix(".gz").unwrap_or(name) == wanted).collect()
+    };
+    let mut found = names.iter().filter_map(|name| {
+        let (release, of) = Release::of_name(name)?;
+        // Many files end in .csv or .jsonl; only their metadata makes them reviews.
+        let telling = name.contains("_5.json") || !metadata(of, release).is_empty();
+        (release != Release::Year2014 && telling && category.is_none_or(|wanted| wanted == of))
+            .then_some((name, release, of))
+    });
+    let Some((reviews, release, of)) = found.next() else { return Ok(None) };
+    if let Some(wanted) = category {
+        return Err((
+            format!("{reviews} is of a later release than this dataset's, which is that of 2014"),
+            format!(
+                "place reviews_{wanted}_5.json(.gz) and meta_{wanted}.json(.gz) there, or prepare this \
+                 folder as custom"
+            ),
+        ));
+    }
+    if let Some((second, ..)) = found.next() {
+        return Err((
+            format!("two files of reviews: {reviews} and {second}"),
+            "keep one of them in the folder".into(),
+        ));
+    }
+    match metadata(of, release)[..] {
+        [] => Err((
+            format!("{reviews} is there, its meta_{of}{}(.gz) is not", release.metadata_ending()),
+            "place the metadata of the same category and release beside it".into(),
+        )),
+        [metadata] => Ok(Some((reviews.clone(), metadata.clone()))),
+        [first, second, ..] => Err((
+            format!("two files of metadata: {first} and {second}"),
+            "keep one of them in the folder".into(),
+        )),
     }
 }
 
@@ -159,6 +221,30 @@ mod tests {
         assert!(twice.contains("two files of items: items.csv and items.tsv"), "{twice}");
         let both = ["items.csv", "interactions.csv", "reviews_A_5.json", "meta_A.json"];
         assert!(message(&both, None).contains("both"));
+    }
+
+    #[test]
+    fn later_releases_are_found_by_the_name_of_their_reviews() {
+        for (reviews, metadata) in [
+            ("Baby_5.json.gz", "meta_Baby.json.gz"),
+            ("Baby_5.jsonl", "meta_Baby.jsonl.gz"),
+            ("Baby.jsonl.gz", "meta_Baby.jsonl"),
+            ("Baby.csv.gz", "meta_Baby.jsonl"),
+        ] {
+            let dir = folder(&[reviews, metadata, "notes.csv", "log.jsonl"]);
+            let expected = Inputs::Amazon {
+                reviews: dir.path().join(reviews),
+                metadata: dir.path().join(metadata),
+            };
+            assert_eq!(find(dir.path(), None).unwrap(), expected);
+            let message = find(dir.path(), Some("Baby")).unwrap_err().to_string();
+            assert!(message.contains("later release") && message.contains("custom"), "{message}");
+        }
+        let message = |names: &[&str]| find(folder(names).path(), None).unwrap_err().to_string();
+        assert!(message(&["Baby_5.json"]).contains("its meta_Baby.json(.gz) is not"));
+        assert!(message(&["Baby_5.jsonl", "meta_Baby.json"]).contains("its meta_Baby.jsonl(.gz)"));
+        let twice = message(&["Baby.csv", "Baby.jsonl", "meta_Baby.jsonl"]);
+        assert!(twice.contains("two files of reviews: Baby.csv and Baby.jsonl"), "{twice}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub const MANIFEST_SCHEMA_VERSION: u32 = 2;
 
 /// How events of one user with the same time are ordered.
 pub(crate) const TIE_RULE: &str =
-    "events of a user with equal times keep the order of the raw file";
+    "events of a user with equal times stand in the byte order of the items' keys";
 
 /// What a negative is, in the signature's words.
 pub(crate) const NEGATIVES: &str = "uniform-1";

@@ -1,199 +1,165 @@
-//! The authors' metadata: `meta_<Category>.json`, one Python literal (files of 2014) or JSON object a
-//! line.
-//!
-//! The authors' scripts call `eval` on these lines; here nothing is ever executed. Python literals are
-//! parsed by `py_literal`. Its grammar reads the last element of a list twice and that of a dict three
-//! times, so its time grows by that factor with every level of nesting, and its recursion with the
-//! nesting too. Therefore the nesting is limited before it sees a line.
+//! The Amazon metadata, one product a line: Python literals or JSON objects in 2014, JSON objects later.
 
+use crate::lines::for_each_line;
 use crate::manifest::FileRecord;
+use crate::python::{self, DEPTH_LIMIT, Problem};
 use crate::raw::Items;
+use crate::release::Release;
 use crate::reviews::{json_problem, not_text};
-use crate::source::Source;
-use crate::{Error, Place, Result};
-use py_literal::Value as Python;
-use rayon::prelude::*;
+use crate::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
 
-/// Deepest nesting taken. Real records have three levels (`related`: a dict of lists; `categories`: a
-/// list of lists inside the record). With one more, a line of the greatest length made to be slow
-/// (nested sets of numbers) takes half a minute and is then refused; an honest one takes a second.
-const DEPTH_LIMIT: usize = 4;
-
 const REMEDY: &str = "this must be the metadata file, one product a line; get the file again";
 
-/// The fields taken.
+/// The category of items that the later releases give none.
+const NO_CATEGORY: &str = "(none)";
+
+/// The fields taken in any release.
 #[derive(Default, Deserialize)]
 struct Record {
     asin: Option<Value>,
     categories: Option<Value>,
+    // In 2018.
+    category: Option<Value>,
+    main_cat: Option<Value>,
+    // In 2023.
+    parent_asin: Option<Value>,
+    main_category: Option<Value>,
 }
 
-/// Lines parsed at a time, on as many threads as the pool has: a Python literal takes some hundred times
-/// longer than its line takes to read.
-const BATCH: usize = 4096;
-
-/// Reads all products: the category of a product is the last element of its last category path.
-/// A product without one is kept without: only if someone reviewed it does that matter.
-pub(crate) fn read(path: &Path) -> Result<(Items, FileRecord)> {
-    let mut items = Items::new(path, "categories");
-    let mut source = Source::open(path)?;
-    let mut lines: Vec<(Place, Vec<u8>)> = Vec::with_capacity(BATCH);
-    loop {
-        // An error of reading comes after the errors of the lines before it.
-        let more = fill(&mut source, &mut lines);
-        // In the order of the lines, whichever thread was first.
-        let products: Vec<_> = lines.par_iter().map(|(_, line)| product(line)).collect();
-        for ((place, _), product) in lines.drain(..).zip(products) {
-            let product = product
-                .map_err(|(field, problem)| Error::input(path, place, field, problem, REMEDY))?;
-            items.push(&product.asin, product.category.as_deref(), place)?;
-        }
-        if !more? {
-            break;
-        }
+/// Reads all products. In 2014 the category of a product is the last element of its last category path;
+/// a product without one is kept without: only if someone reviewed it does that matter. Later it is the
+/// last element of the one path, or else the main category, or else [`NO_CATEGORY`].
+pub(crate) fn read(path: &Path, release: Release) -> Result<(Items, FileRecord)> {
+    let mut items = Items::new(path, release.category_field());
+    if release.has_gaps() {
+        items.fill_gaps(NO_CATEGORY);
     }
-    Ok((items, source.finish()?))
-}
-
-/// Reads the next lines that are not blank; false when the file has no more.
-fn fill(source: &mut Source, lines: &mut Vec<(Place, Vec<u8>)>) -> Result<bool> {
-    while lines.len() < BATCH {
-        let mut line = Vec::new();
-        if !source.next_line(&mut line)? {
-            return Ok(false);
+    let record = for_each_line(path, |place, line| {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
         }
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            lines.push((source.place(), line));
-        }
-    }
-    Ok(true)
+        let product = product(line, release)
+            .map_err(|(field, problem)| Error::input(path, place, field, problem, REMEDY))?;
+        items.push(&product.key, product.category.as_deref(), place)
+    })?;
+    Ok((items, record))
 }
 
 /// What is kept of a line.
 struct Product {
-    asin: String,
+    key: String,
     category: Option<String>,
 }
 
-/// The product on a line, or the field at fault (empty for the whole line) and what is wrong.
-fn product(line: &[u8]) -> std::result::Result<Product, (&'static str, String)> {
-    let record = parse(line).map_err(|problem| ("", problem))?;
-    let asin = match record.asin {
-        Some(Value::String(asin)) if !asin.is_empty() => asin,
-        other => return Err(("asin", not_text(&other))),
+/// The field at fault (empty for the whole line) and what is wrong.
+type Fault = (&'static str, String);
+
+/// The product on a line.
+fn product(line: &[u8], release: Release) -> std::result::Result<Product, Fault> {
+    let record = parse(line, release).map_err(|problem| ("", problem))?;
+    let (field, key) = match release {
+        Release::Year2014 | Release::Year2018 => ("asin", record.asin),
+        Release::Year2023 | Release::Year2023Table => ("parent_asin", record.parent_asin),
     };
-    let category = category(&record.categories).map_err(|problem| ("categories", problem))?;
-    Ok(Product { asin, category: category.map(String::from) })
+    let key = match key {
+        Some(Value::String(key)) if !key.is_empty() => key,
+        other => return Err((field, not_text(&other))),
+    };
+    let field = release.category_field();
+    let category = match release {
+        Release::Year2014 => last_path(record.categories).map_err(|problem| (field, problem))?,
+        Release::Year2018 => {
+            one_path(record.category, (field, "list of texts"), record.main_cat, "main_cat")?
+        }
+        Release::Year2023 | Release::Year2023Table => one_path(
+            record.categories,
+            (field, "list of texts"),
+            record.main_category,
+            "main_category",
+        )?,
+    };
+    Ok(Product { key, category })
 }
 
 /// The authors' rule: the last element of the last path.
-fn category(paths: &Option<Value>) -> std::result::Result<Option<&str>, String> {
-    let Some(Value::Array(paths)) = paths else {
-        return match paths {
-            None => Ok(None),
-            Some(_) => Err("not a list of paths".into()),
-        };
-    };
-    match paths.last() {
+fn last_path(paths: Option<Value>) -> std::result::Result<Option<String>, String> {
+    let Some(paths) = paths else { return Ok(None) };
+    let Value::Array(mut paths) = paths else { return Err("not a list of paths".into()) };
+    match paths.pop() {
         None => Ok(None),
-        Some(Value::Array(path)) => match path.last() {
+        Some(Value::Array(mut path)) => match path.pop() {
             None => Ok(None),
-            Some(Value::String(name)) => Ok(Some(name.as_str()).filter(|name| !name.is_empty())),
+            Some(Value::String(name)) => Ok(Some(name).filter(|name| !name.is_empty())),
             Some(_) => Err("the last path ends with something that is not text".into()),
         },
         Some(_) => Err("the last path is not a list".into()),
     }
 }
 
-fn parse(line: &[u8]) -> std::result::Result<Record, String> {
-    let json_error = match serde_json::from_slice(line) {
-        Ok(record) => return Ok(record),
-        Err(error) => error,
+/// The rule of the later releases: the last element of the path, or else the main category.
+fn one_path(
+    path: Option<Value>,
+    (field, expected): (&'static str, &str),
+    main: Option<Value>,
+    main_field: &'static str,
+) -> std::result::Result<Option<String>, Fault> {
+    let last = match path {
+        None => None,
+        Some(Value::Array(mut path)) => path.pop(),
+        Some(other) => {
+            return Err((field, format!("not a {expected}: {}", not_text(&Some(other)))));
+        }
     };
-    let text = std::str::from_utf8(line).map_err(|_| "not UTF-8 text".to_string())?.trim();
-    if depth(text) > DEPTH_LIMIT {
-        return Err(format!("nested deeper than {DEPTH_LIMIT} levels"));
-    }
-    match text.parse::<Python>() {
-        Ok(Python::Dict(pairs)) => {
-            let mut record = Record::default();
-            for (key, value) in pairs {
-                match key {
-                    Python::String(key) if key == "asin" => record.asin = to_json(value),
-                    Python::String(key) if key == "categories" => {
-                        record.categories = to_json(value);
-                    }
-                    _ => {}
-                }
-            }
-            Ok(record)
+    match last {
+        Some(Value::String(name)) if !name.is_empty() => return Ok(Some(name)),
+        None | Some(Value::String(_)) => {}
+        Some(other) => {
+            return Err((field, format!("the last element: {}", not_text(&Some(other)))));
         }
-        Ok(_) => Err("not an object".into()),
-        Err(error) => Err(format!(
-            "neither a Python literal ({}) nor {}",
-            syntax_problem(&error.to_string()),
-            json_problem(&json_error)
-        )),
+    }
+    match main {
+        None => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name).filter(|name| !name.is_empty())),
+        other => Err((main_field, not_text(&other))),
     }
 }
 
-/// Text and lists as JSON values; `None` as absent. Anything else stands as null, which no field accepts.
-fn to_json(value: Python) -> Option<Value> {
-    match value {
-        Python::None => None,
-        Python::String(text) => Some(Value::String(text)),
-        Python::List(items) | Python::Tuple(items) => {
-            Some(Value::Array(items.into_iter().filter_map(to_json).collect()))
-        }
-        _ => Some(Value::Null),
+fn parse(line: &[u8], release: Release) -> std::result::Result<Record, String> {
+    // The JSON parser would take an array of the fields' values as well, and the other one says what is
+    // wrong with it.
+    let object = line.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let json_error = match serde_json::from_slice(line) {
+        Ok(record) if object => return Ok(record),
+        Ok(_) => return Err("not an object".into()),
+        Err(error) => json_problem(&error),
+    };
+    if release != Release::Year2014 {
+        return Err(json_error);
     }
-}
-
-/// Deepest nesting of brackets outside of quoted text.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0usize, 0);
-    let (mut quote, mut escaped) = (None, false);
-    for byte in text.bytes() {
-        match (quote, byte) {
-            (Some(_), _) if escaped => escaped = false,
-            (Some(_), b'\\') => escaped = true,
-            (Some(open), _) if byte == open => quote = None,
-            (Some(_), _) => {}
-            (None, b'\'' | b'"') => quote = Some(byte),
-            (None, b'[' | b'{' | b'(') => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            (None, b']' | b'}' | b')') => depth = depth.saturating_sub(1),
-            _ => {}
+    let text = std::str::from_utf8(line).map_err(|_| "not UTF-8 text".to_string())?;
+    match python::fields(text, ["asin", "categories"]) {
+        Ok([asin, categories]) => Ok(Record { asin, categories, ..Record::default() }),
+        Err(Problem::NoDict) => Err("not an object".into()),
+        Err(Problem::Deep) => Err(format!("nested deeper than {DEPTH_LIMIT} levels")),
+        Err(Problem::Expected(what, at)) => {
+            Err(format!("neither a Python literal ({what} at column {}) nor {json_error}", at + 1))
         }
-    }
-    deepest
-}
-
-/// The position and the expectation out of the parser's picture of the line, which may be very long.
-fn syntax_problem(text: &str) -> String {
-    let column = text.split("--> 1:").nth(1).and_then(|rest| rest.lines().next());
-    let expected = text.lines().last().unwrap_or_default().trim().trim_start_matches("= ");
-    let expected: String = expected.chars().take(120).collect();
-    match column {
-        Some(column) => format!("{expected} at column {}", column.trim()),
-        None => expected,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Place;
 
     fn read_text(text: &str) -> Result<Items> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("meta_X.json");
         std::fs::write(&path, text).unwrap();
-        read(&path).map(|(items, _)| items)
+        read(&path, Release::Year2014).map(|(items, _)| items)
     }
 
     fn category_of(line: &str) -> Option<String> {
@@ -250,24 +216,21 @@ mod tests {
             let message = read_text(&line).unwrap_err().to_string();
             assert!(message.contains("nested deeper"), "{message}");
         }
-        // At the limit the parser's repeated attempts still end soon.
-        let line = format!("{{'asin': {}'{}'", "{".repeat(DEPTH_LIMIT - 1), "x".repeat(100_000));
-        assert!(read_text(&line).is_err());
         // Signs before numbers are not nested, so a long row of them is no recursion.
         assert!(read_text(&format!("{{'asin': {}1}}", "-".repeat(500_000))).is_err());
     }
 
     #[test]
-    fn batches_keep_the_order_and_the_first_error_wins() {
+    fn the_order_is_kept_and_the_first_error_wins() {
         let mut text = String::new();
-        for number in 0..2 * BATCH + 10 {
+        for number in 0..8202 {
             text.push_str(&format!(
                 "{{'asin': 'B{number}', 'categories': [['c{}']]}}\n",
                 number % 3
             ));
         }
         let items = read_text(&text).unwrap();
-        assert_eq!(items.items.len(), 2 * BATCH + 10);
+        assert_eq!(items.items.len(), 8202);
         for (number, item) in items.items.iter().enumerate() {
             assert_eq!(items.keys.text(number as u32), format!("B{number}"));
             assert_eq!(item.place, Place::Line(number as u64 + 1));
@@ -276,8 +239,72 @@ mod tests {
         assert!(read_text(&bad).unwrap_err().to_string().contains("line 10, field asin"));
     }
 
+    fn read_later(release: Release, text: &str) -> Result<Items> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meta_X.json");
+        std::fs::write(&path, text).unwrap();
+        read(&path, release).map(|(items, _)| items)
+    }
+
     #[test]
-    fn brackets_in_quoted_text_are_no_nesting() {
-        assert_eq!(depth(r#"{'a': "[[[[[[[[", 'b': 'it\'s (((', "c": [1]}"#), 2);
+    fn the_later_releases_have_one_path_a_main_category_or_none() {
+        let text = r#"{"asin": "A", "category": ["Books", "Art"], "main_cat": "Books"}
+{"asin": "B", "category": [], "main_cat": "Books"}
+{"asin": "C", "category": [], "main_cat": ""}
+{"asin": "D"}
+"#;
+        for (release, text) in [
+            (Release::Year2018, text.to_string()),
+            (
+                Release::Year2023,
+                text.replace("\"asin", "\"parent_asin")
+                    .replace("\"category\"", "\"categories\"")
+                    .replace("main_cat", "main_category"),
+            ),
+        ] {
+            let items = read_later(release, &text).unwrap();
+            let names: Vec<&str> = (0..4)
+                .map(|item| items.categories.text(items.category_of(item).unwrap()))
+                .collect();
+            assert_eq!(names, ["Art", "Books", "(none)", "(none)"]);
+        }
+    }
+
+    #[test]
+    fn a_product_twice_has_the_first_of_its_categories_whatever_the_order_of_the_lines() {
+        let mut lines = [
+            r#"{"asin": "A", "category": ["b"]}"#,
+            r#"{"asin": "A"}"#,
+            r#"{"asin": "A", "category": ["a"]}"#,
+        ];
+        for turn in 0..3 {
+            lines.rotate_left(turn);
+            let items = read_later(Release::Year2018, &lines.join("\n")).unwrap();
+            assert_eq!(items.items.len(), 1);
+            assert_eq!(items.categories.text(items.category_of(0).unwrap()), "a");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_later_releases_is_named_with_line_and_field() {
+        use Release::{Year2018, Year2023};
+        for (release, bad, part) in [
+            (Year2018, r#"{"asin": 1}"#, "line 2, field asin: 1 is not text"),
+            (Year2018, r#"{"asin": "A", "category": "x"}"#, "line 2, field category: not a list"),
+            (Year2018, r#"{"asin": "A", "category": [["x"]]}"#, "field category: the last element"),
+            (Year2018, r#"{"asin": "A", "main_cat": 3}"#, "line 2, field main_cat: 3 is not text"),
+            (Year2018, "{'asin': 'A'}", "line 2: not a JSON object"),
+            (Year2023, r#"{"asin": "A"}"#, "line 2, field parent_asin: missing"),
+            (Year2023, r#"{"parent_asin": "A", "categories": [3]}"#, "line 2, field categories"),
+            (
+                Year2023,
+                r#"{"parent_asin": "A", "main_category": []}"#,
+                "line 2, field main_category: [] is not text",
+            ),
+        ] {
+            let text = format!("{{\"asin\": \"Z\", \"parent_asin\": \"Z\"}}\n{bad}\n");
+            let message = read_later(release, &text).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

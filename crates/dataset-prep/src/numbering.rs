@@ -3,7 +3,9 @@
 //!
 //! Goods, categories and users are numbered in the byte order of their keys, goods and categories from
 //! 1, because id 0 is reserved. Only goods with events are numbered, as in the authors' code. A user's
-//! events stand in time order; equal times keep the order of the raw file.
+//! events stand in time order, at equal times in the byte order of the goods' keys: the order of the raw
+//! file's lines decides nothing. The published 5-core files are sorted by good, so there the authors'
+//! stable sort gives the same order.
 //!
 //! Where we differ: the authors' ids begin at 0, so padding there is a real good; and their negatives
 //! come from one random stream over all users, ours from one stream a user, so that a user's negatives
@@ -48,7 +50,7 @@ pub(crate) fn number(raw: &Raw, seed: u64) -> Result<Content> {
     let keys = |interner: &Interner, order: &[u32]| -> Vec<String> {
         order.iter().map(|&number| interner.text(number).to_string()).collect()
     };
-    let (offsets, order) = by_user_and_time(events, &user_ids);
+    let (offsets, order) = by_user_and_time(events, &user_ids, &good_ids);
     let goods: Vec<u32> =
         order.iter().map(|&event| good_ids[events.items[event as usize] as usize]).collect();
     let mut content = Content {
@@ -84,10 +86,11 @@ fn categories_of_items(raw: &Raw) -> Result<Vec<u32>> {
     (0..events.item_keys.len() as u32)
         .map(|item| {
             let key = events.item_keys.text(item);
-            let found = items.keys.number(key).map(|number| items.items[number as usize]);
-            if let Some(category) = found.and_then(|item| item.category) {
+            let number = items.keys.number(key);
+            if let Some(category) = number.and_then(|number| items.category_of(number)) {
                 return Ok(category);
             }
+            let found = number.map(|number| items.items[number as usize]);
             let reason = match found {
                 None => format!("{} does not have it", items.file.display()),
                 Some(known) => {
@@ -117,8 +120,9 @@ pub(crate) fn ranks(keys: &Interner, first: u32) -> (Vec<u32>, Vec<u32>) {
     (order, ids)
 }
 
-/// Offsets a user, and the events' positions by user and time, stable.
-fn by_user_and_time(events: &Events, user_ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
+/// Offsets a user, and the events' positions by user, time and good. Events equal in all three are the
+/// same to everything that follows.
+fn by_user_and_time(events: &Events, user_ids: &[u32], good_ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
     let mut offsets = vec![0u32; user_ids.len() + 1];
     for &user in &events.users {
         offsets[user_ids[user as usize] as usize + 1] += 1;
@@ -134,8 +138,10 @@ fn by_user_and_time(events: &Events, user_ids: &[u32]) -> (Vec<u32>, Vec<u32>) {
         *slot += 1;
     }
     for pair in offsets.windows(2) {
-        order[pair[0] as usize..pair[1] as usize]
-            .sort_by_key(|&event| events.times[event as usize]);
+        order[pair[0] as usize..pair[1] as usize].sort_by_key(|&event| {
+            let event = event as usize;
+            (events.times[event], good_ids[events.items[event] as usize])
+        });
     }
     (offsets, order)
 }
@@ -210,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_times_keep_the_order_of_the_file() {
+    fn equal_times_follow_the_byte_order_of_the_goods_keys() {
         let events =
             [("u", "i9", 7), ("u", "i1", 7), ("u", "i2", 0), ("u", "i10", 7), ("v", "i3", 1)];
         let content = number(&raw(&events, &ITEMS), 1).unwrap();
@@ -218,7 +224,7 @@ mod tests {
             .iter()
             .map(|&good| &*content.goods_keys[good as usize - 1])
             .collect();
-        assert_eq!(keys, ["i2", "i9", "i1", "i10"]);
+        assert_eq!(keys, ["i2", "i1", "i10", "i9"]);
     }
 
     #[test]

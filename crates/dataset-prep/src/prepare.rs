@@ -6,6 +6,7 @@ use crate::form::Form;
 use crate::inputs::{self, Inputs};
 use crate::manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES, TIE_RULE};
 use crate::raw::Raw;
+use crate::release::Release;
 use crate::{Error, Kind, Result, Statistics};
 use crate::{catalog, custom, metadata, movielens, numbering, reviews, store, tables, taobao, x1};
 use ctr_core::{Dataset, Protocol, Schema};
@@ -192,7 +193,12 @@ pub fn prepare(options: &PrepOptions) -> Result<Prepared> {
     let ((events, first), (items, second)) = match inputs::find(&options.raw, category.as_deref())?
     {
         Inputs::Amazon { reviews, metadata } => {
-            (reviews::read(&reviews)?, metadata::read(&metadata)?)
+            // At the same time, since each is mostly unpacked by one thread. What is wrong with the
+            // reviews is told first.
+            let release = Release::of(&reviews);
+            let (events, items) =
+                rayon::join(|| reviews::read(&reviews), || metadata::read(&metadata, release));
+            (events?, items?)
         }
         Inputs::Tables { interactions, items } => {
             (tables::interactions(&interactions)?, tables::items(&items)?)

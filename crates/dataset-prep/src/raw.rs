@@ -106,6 +106,8 @@ pub(crate) struct Items {
     pub(crate) categories: Interner,
     /// Name of the category field in the file, for messages.
     pub(crate) category_field: &'static str,
+    /// Category of items without one, where the release has a rule for them.
+    gaps: Option<u32>,
 }
 
 impl Items {
@@ -116,7 +118,20 @@ impl Items {
             items: Vec::new(),
             categories: Interner::default(),
             category_field,
+            gaps: None,
         }
+    }
+
+    /// From here on, items without category have this one, and an item that comes again with another
+    /// category has the first of them in byte order: unlike the first in the file, that does not depend
+    /// on the order of the lines.
+    pub(crate) fn fill_gaps(&mut self, category: &str) {
+        self.gaps = Some(self.categories.intern(category));
+    }
+
+    /// The category of an item by number.
+    pub(crate) fn category_of(&self, number: u32) -> Option<u32> {
+        self.items[number as usize].category.or(self.gaps)
     }
 
     /// Adds an item. The same item may come again with the same category.
@@ -125,6 +140,12 @@ impl Items {
         if let Some(number) = self.keys.number(key) {
             let known = self.items[number as usize];
             if known.category == category {
+                return Ok(());
+            }
+            if self.gaps.is_some() {
+                let both = [known.category, category].into_iter().flatten();
+                let first = both.min_by_key(|&category| self.categories.text(category));
+                self.items[number as usize].category = first;
                 return Ok(());
             }
             let name = |category: Option<u32>| {

@@ -1,5 +1,6 @@
 //! Reading a raw file once: decompression, line numbers and the SHA-256 of the bytes on disk.
 
+use crate::lines::too_long;
 use crate::manifest::FileRecord;
 use crate::{Error, Place, Result};
 use ctr_core::Digest;
@@ -11,6 +12,12 @@ use std::path::{Path, PathBuf};
 /// Longest line taken, in bytes. Reviews and product records have some thousands; a longer line is no
 /// data, and the parsers behind need a multiple of a line's size.
 pub(crate) const LINE_LIMIT: u64 = 1 << 20;
+
+/// Bytes read at a time: much more than a line has.
+const BLOCK: u64 = 1 << 20;
+
+/// The byte order mark that some programs put at the start of a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Counts and hashes what passes.
 struct Tap {
@@ -37,7 +44,10 @@ enum Decoder {
 pub(crate) struct Source {
     path: PathBuf,
     decoder: Decoder,
+    /// Lines read so far.
     lines: u64,
+    /// Whether a block was read already.
+    begun: bool,
 }
 
 impl Source {
@@ -51,7 +61,7 @@ impl Source {
         } else {
             Decoder::Plain(tap)
         };
-        Ok(Self { path: path.to_path_buf(), decoder, lines: 0 })
+        Ok(Self { path: path.to_path_buf(), decoder, lines: 0, begun: false })
     }
 
     fn reader(&mut self) -> &mut dyn BufRead {
@@ -71,18 +81,36 @@ impl Source {
         }
         self.lines += 1;
         if count as u64 > LINE_LIMIT {
-            return Err(Error::input(
-                &self.path,
-                self.place(),
-                "",
-                format!("longer than {LINE_LIMIT} bytes"),
-                "one record a line is expected; check that this is the right file",
-            ));
+            return Err(too_long(&self.path, self.place()));
+        }
+        if self.lines == 1 && line.starts_with(MARK) {
+            line.drain(..MARK.len());
         }
         while matches!(line.last(), Some(b'\n' | b'\r')) {
             line.pop();
         }
         Ok(true)
+    }
+
+    /// Appends the next bytes, about a block of them; false when the file has no more. What was read
+    /// before an error is appended too.
+    pub(crate) fn next_block(&mut self, block: &mut Vec<u8>) -> Result<bool> {
+        let (start, first) = (block.len(), !std::mem::replace(&mut self.begun, true));
+        block.reserve(BLOCK as usize);
+        let read = self.reader().take(BLOCK).read_to_end(block);
+        self.lines += memchr::memchr_iter(b'\n', &block[start..]).count() as u64;
+        if first && block.starts_with(MARK) {
+            block.drain(..MARK.len());
+        }
+        match read {
+            Ok(count) => Ok(count as u64 == BLOCK),
+            Err(error) => Err(self.read_error(error, self.lines)),
+        }
+    }
+
+    /// The error of a line that [`Source::next_block`] found no end of.
+    pub(crate) fn too_long(&self) -> Error {
+        too_long(&self.path, Place::Line(self.lines + 1))
     }
 
     /// Place of the line read last.
