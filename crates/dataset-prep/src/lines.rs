@@ -136,7 +136,7 @@ mod tests {
         let text: Vec<String> =
             (0..40_000u32).map(|n| format!("{n}{}", "é".repeat(n as usize % 97))).collect();
         let text = format!("\n{}", text.join("\r\n"));
-        let expected: Vec<&str> = text.split('\n').map(|line| line.trim_end()).collect();
+        let expected: Vec<&str> = text.split('\n').map(str::trim_end).collect();
         for (name, bytes) in [("x", text.as_bytes().to_vec()), ("x.gz", gzip(text.as_bytes()))] {
             let (found, record) = lines(name, &bytes);
             assert_eq!(found, expected);
