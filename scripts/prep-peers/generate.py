@@ -112,7 +112,10 @@ def write_reviews(path, draw, words, users, events):
 
 
 def write_metadata(path, draw, words, keys, goods, categories):
-    """Python literals as Python 2 wrote them, with `\\xe9` for a letter outside of ASCII. The reviewed goods stand first in `keys`, in the file anywhere."""
+    """Python literals as Python 2 wrote them, with `\\xe9` for a letter outside of ASCII.
+
+    The reviewed goods stand first in `keys`, in the file anywhere.
+    """
     # A number in each name, so that exactly so many are distinct.
     names = [f"{words.text(6, 24).title()} {number}" for number in range(categories)]
     products = [(key, names[number % categories]) for number, key in enumerate(keys)]
