@@ -2,6 +2,9 @@
 //! user's own tables. Each is made small by hand, prepared, written and opened again.
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod common;
+
+use common::public_data;
 use ctr_core::{Dataset, EventColumn, Protocol, Split};
 use ctr_dataset_prep::{HistoryRule, PrepOptions, Prepared, open, prepare};
 use std::collections::{BTreeMap, BTreeSet};
@@ -525,4 +528,71 @@ fn wrong_descriptions_are_named() {
     let labels = SHOP.replace("label = \"bought\"", "label = \"when\"\npositive_from = 99.0");
     let found = message("custom", &shop(&labels));
     assert!(found.contains("all rows have the same label"), "{found}");
+}
+
+#[test]
+fn a_real_log_of_ads_is_read_by_a_description() {
+    let Some(sample) = public_data("alimama-dmr-sample") else { return };
+    let description = format!(
+        r#"id = "ads"
+rows = ["{}"]
+user = "user_id"
+label = "clk"
+user_profile = ["final_gender_code", "age_level"]
+candidate = ["adgroup_id", "cate_id", "brand"]
+context = ["pid"]
+history = "none"
+split = "users"
+"#,
+        sample.join("samples.csv.gz").display()
+    );
+    let raw = folder(&[("dataset.toml", description)]);
+    let prepared = prepare(&options("custom", raw.path())).unwrap();
+    survives(&prepared);
+    let counts = &prepared.manifest().counts;
+    let found = ["samples", "users", "goods", "positives"].map(|name| counts[name]);
+    assert_eq!(found, [500, 230, 297, 210]);
+}
+
+/// The same lines in another order, ended as on Windows, behind a byte order mark, without a last line end.
+fn disturbed(name: &str, text: &str) -> String {
+    if name.ends_with(".toml") {
+        return text.into();
+    }
+    let headless = [".dat", ".data", "u.item"].iter().any(|ending| name.ends_with(ending));
+    let (header, body) = match text.split_once('\n') {
+        Some((header, body)) if !headless => (vec![header], body),
+        _ => (vec![], text),
+    };
+    let mut lines: Vec<&str> = body.lines().rev().collect();
+    let middle = lines.len() / 3;
+    lines.rotate_left(middle);
+    format!("\u{feff}{}", [header, lines].concat().join("\r\n"))
+}
+
+#[test]
+fn neither_the_order_of_lines_nor_their_ends_matter_in_any_source() {
+    let columns = SHOP.replace(
+        "history = \"liked\"\nbehaviors = [\"what\", \"tags\"]",
+        "history = \"columns\"\nhistory_columns = [\"hist^\"]\nbehaviors = [\"what\"]",
+    );
+    for (id, files) in [
+        ("movielens-1m", movielens("csv", &ratings())),
+        ("movielens-1m", movielens("dat", &ratings())),
+        ("movielens-100k", movielens("flags", &ratings())),
+        ("movielens-100k", movielens("recbole", &ratings())),
+        ("amazon-electronics-x1", x1()),
+        ("taobao-ad", taobao()),
+        ("custom", shop(SHOP)),
+        ("custom", shop(&columns)),
+    ] {
+        let changed: Vec<_> =
+            files.iter().map(|(name, text)| (*name, disturbed(name, text))).collect();
+        assert_ne!(files, changed);
+        let hash_of = |files: &[(&str, String)]| {
+            let raw = folder(files);
+            hash(&prepare(&options(id, raw.path())).unwrap()).to_string()
+        };
+        assert_eq!(hash_of(&files), hash_of(&changed), "{id}: {}", files[0].0);
+    }
 }
