@@ -1,6 +1,6 @@
 //! Sources whose rows were given: MovieLens in all its forms, AmazonElectronics_x1, the Taobao ads and a
 //! user's own tables. Each is made small by hand, prepared, written and opened again.
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail loudly")]
 
 mod common;
 
