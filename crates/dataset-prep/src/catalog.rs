@@ -76,8 +76,8 @@ pub struct KnownDataset {
     /// Remarks.
     #[serde(default)]
     pub notes: String,
-    /// Counts that a correct preparation gives, under the names of [`crate::Manifest::counts`]; the rows under the authors' protocol as
-    /// `authors_train_rows` and `authors_test_rows`.
+    /// Counts that a correct preparation gives, under the names of [`crate::Manifest::counts`]; the rows under
+    /// the authors' protocol as `authors_train_rows` and `authors_test_rows`.
     #[serde(default)]
     pub expected: BTreeMap<String, u64>,
 }
