@@ -163,6 +163,22 @@ fn later(
     }
 }
 
+/// The file of a name, or of that name with `.gz`.
+///
+/// # Errors
+/// When neither is there; `expected` says what the folder should hold.
+pub(crate) fn plain_or_packed(folder: &Path, name: &str, expected: &str) -> Result<PathBuf> {
+    [name.to_string(), format!("{name}.gz")]
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::Files {
+            folder: folder.to_path_buf(),
+            problem: format!("no {name}"),
+            remedy: format!("expected {expected}"),
+        })
+}
+
 /// Names in the folder, sorted, so that messages do not depend on the file system's order.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let fail = |source| Error::Read { path: folder.to_path_buf(), source };

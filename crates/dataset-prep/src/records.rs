@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use crate::{Error, Place, Result, columns};
-use ctr_core::Digest;
+use ctr_core::sha256_hex;
 use polars::prelude::{DataType, StringChunked};
 use std::path::{Path, PathBuf};
 
@@ -94,12 +94,10 @@ impl Records {
     fn open_parquet(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path)
             .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
-        let mut digest = Digest::new();
-        digest.update(&bytes);
         let record = FileRecord {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             bytes: bytes.len() as u64,
-            sha256: digest.finish(),
+            sha256: sha256_hex(&bytes),
         };
         let frame = columns::decode(path, &bytes)?;
         let names = frame.get_column_names().iter().map(ToString::to_string).collect();

@@ -9,24 +9,16 @@ use crate::assemble::{Division, GivenRows, Histories, RawField, RawGroup, RawRow
 use crate::prepare::{PrepOptions, SourceRows};
 use crate::records::Records;
 use crate::rows::part;
-use crate::{Error, Result};
+use crate::{Result, inputs};
 use ctr_core::{Cardinality, EventColumn, Role, Sequences};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The two files, with or without `.gz`, and the part that their rows belong to.
 const FILES: [(&str, u8); 2] = [("train.csv", part::TRAIN), ("test.csv", part::TEST)];
 
-fn find(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
-    [name.to_string(), format!("{name}.gz")]
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| Error::Files {
-            folder: folder.to_path_buf(),
-            problem: format!("no {name}"),
-            remedy: "expected train.csv and test.csv of AmazonElectronics_x1".into(),
-        })
+fn find(folder: &Path, name: &str) -> Result<PathBuf> {
+    inputs::plain_or_packed(folder, name, "train.csv and test.csv of AmazonElectronics_x1")
 }
 
 /// Whether the folder holds both files.

@@ -11,7 +11,8 @@ use ctr_core::Protocol;
 use std::collections::BTreeMap;
 
 /// Sources that stand beside our numbers, with the heading of their columns.
-const PUBLISHED: [(&str, &str); 2] = [(PAPER, "paper"), (CORRECTED, "authors, corrected")];
+pub(crate) const PUBLISHED: [(&str, &str); 2] =
+    [(PAPER, "paper"), (CORRECTED, "authors, corrected")];
 
 /// What every reader of the table has to know.
 pub(crate) fn notes(references: &References) -> Vec<String> {

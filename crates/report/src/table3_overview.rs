@@ -3,13 +3,10 @@
 use crate::comparison::compare;
 use crate::format;
 use crate::models;
-use crate::reference::{CORRECTED, PAPER, References, published_kin};
+use crate::reference::{References, published_kin};
 use crate::study::{DatasetStudy, Study};
 use crate::table::{Column, Entry, NONE, Table};
-use crate::table3::{gauc_text, percent_text};
-
-/// Sources of published columns, with what their heading says of them.
-const PUBLISHED: [(&str, &str); 2] = [(PAPER, "paper"), (CORRECTED, "authors, corrected")];
+use crate::table3::{PUBLISHED, gauc_text, percent_text};
 
 /// The table; none when fewer than two real datasets were run, whose own tables then say everything.
 pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {

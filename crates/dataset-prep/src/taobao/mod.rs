@@ -17,7 +17,7 @@ use crate::manifest::FileRecord;
 use crate::prepare::{PrepOptions, SourceRows};
 use crate::raw::Interner;
 use crate::records::Records;
-use crate::{Error, Result};
+use crate::{Result, inputs};
 use ctr_core::{Cardinality, Role};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,15 +51,8 @@ const CATEGORY: usize = 0;
 const BRAND: usize = 1;
 
 fn file(folder: &Path, name: &str) -> Result<PathBuf> {
-    [name.to_string(), format!("{name}.gz")]
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| Error::Files {
-            folder: folder.to_path_buf(),
-            problem: format!("no {name}"),
-            remedy: format!("expected {SAMPLES}, {ADS}, {USERS} and {LOG}, each also as .gz"),
-        })
+    let expected = format!("{SAMPLES}, {ADS}, {USERS} and {LOG}, each also as .gz");
+    inputs::plain_or_packed(folder, name, &expected)
 }
 
 /// Whether the folder holds all four files.
