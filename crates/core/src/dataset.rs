@@ -1,6 +1,6 @@
 //! A prepared dataset in memory.
 
-use crate::{Batch, Cardinality, Error, EventColumn, Result, Role, Schema};
+use crate::{Batch, Cardinality, Ceiling, Error, EventColumn, Result, Role, Schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -118,6 +118,8 @@ pub struct Dataset {
     pub history_limit: Option<u32>,
     /// True for data of the simulator, which every table's caption must say.
     pub simulated: bool,
+    /// What scoring by the true probabilities reaches on the test rows; known for simulations alone.
+    pub ceiling: Option<Ceiling>,
     /// Counts for table 2: `users`, `goods`, `categories`, `samples` and others.
     pub statistics: BTreeMap<String, u64>,
     /// Groups and vocabularies.
@@ -301,11 +303,11 @@ impl Dataset {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Two users with three and two events; goods g has category 1 + g % 2.
-    fn small() -> Dataset {
+    pub(crate) fn small() -> Dataset {
         let cates = |goods: &[u32]| goods.iter().map(|g| 1 + g % 2).collect::<Vec<_>>();
         let samples = |users: &[u32], lengths: &[u32], goods: &[u32], labels: &[u8]| Samples {
             users: users.to_vec(),
@@ -326,6 +328,7 @@ mod tests {
             negatives: "uniform-1".into(),
             history_limit: None,
             simulated: true,
+            ceiling: None,
             statistics: BTreeMap::new(),
             schema: Schema::goods_and_categories(5, 2),
             sequences: Sequences {

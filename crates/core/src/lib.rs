@@ -4,6 +4,7 @@ mod batch;
 mod canonical;
 mod dataset;
 mod error;
+mod features;
 mod files;
 mod record;
 mod schema;
@@ -16,8 +17,8 @@ pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use files::write_atomic;
 pub use record::{
-    Best, CurvePoint, DatasetReference, Environment, MetricValues, ModelInfo,
-    RECORD_SCHEMA_VERSION, RunRecord, Status, Timing,
+    Best, Ceiling, CurvePoint, DatasetReference, Environment, FieldSummary, MetricValues,
+    ModelInfo, RECORD_SCHEMA_VERSION, RunRecord, Status, Timing,
 };
 pub use schema::{Cardinality, Field, FieldReference, Group, Role, Schema, Vocabulary};
 pub use seed::{RandomStream, SeedStreams};

@@ -1,6 +1,6 @@
 //! What a run leaves behind, as plain data: tables and pictures are functions of these records alone.
 
-use crate::{Protocol, Result, canonical_json, sha256_hex};
+use crate::{Protocol, Result, Role, canonical_json, sha256_hex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,37 @@ pub enum Status {
     Finished,
     /// The loss became infinite or not a number; the metrics are none.
     Diverged,
+}
+
+/// What scoring by the true click probabilities reaches: no model can be expected to do better. Only a
+/// simulator knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// Impression-weighted AUC over users (paper, equation 10) on the test rows.
+    pub test_gauc: f64,
+    /// Pooled AUC on the test rows.
+    pub test_auc: f64,
+    /// Mean logistic loss on the test rows.
+    pub test_log_loss: f64,
+}
+
+/// A field as the paper's table 1 describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldSummary {
+    /// Name of the field's group.
+    pub group: String,
+    /// The group's part.
+    pub role: Role,
+    /// Name of the field.
+    pub name: String,
+    /// Real ids of its vocabulary.
+    pub dimensionality: u64,
+    /// Whether a row has several ids of it: a field of behaviors, or a bag.
+    pub multi_hot: bool,
+    /// Mean number of ids in a training row.
+    pub ids_per_row: f64,
 }
 
 /// The data a run used.
@@ -32,6 +63,12 @@ pub struct DatasetReference {
     pub rows: BTreeMap<String, u64>,
     /// Counts for table 2.
     pub statistics: BTreeMap<String, u64>,
+    /// Fields for table 1; empty in records of before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldSummary>,
+    /// What the truth reaches, where a simulator knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
 }
 
 /// The model's name and size.
@@ -219,6 +256,8 @@ pub(crate) mod tests {
                 negatives: "uniform-1".into(),
                 rows: BTreeMap::new(),
                 statistics: BTreeMap::new(),
+                fields: Vec::new(),
+                ceiling: None,
             },
             protocol: Protocol::HeldOut,
             seed: 1,

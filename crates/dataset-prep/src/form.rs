@@ -44,6 +44,7 @@ impl Form {
             negatives: manifest.negatives.clone(),
             history_limit: manifest.history_limit,
             simulated: manifest.simulated,
+            ceiling: manifest.simulation.as_ref().and_then(|simulation| simulation.ceiling),
             statistics: manifest.counts.clone(),
             schema: self.schema(),
             sequences: Sequences::default(),

@@ -1,6 +1,6 @@
 //! The manifest: what a prepared dataset is and where it came from.
 
-use ctr_core::{Protocol, Schema};
+use ctr_core::{Ceiling, Protocol, Schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +47,9 @@ pub struct Simulation {
     pub scale: f64,
     /// Version of the generator: the same version, preset, scale and seed give the same data.
     pub generator_version: u32,
+    /// What the true click probabilities reach on the test rows, where the generator has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
 }
 
 /// `manifest.json` of a prepared dataset.

@@ -197,6 +197,8 @@ fn reference(dataset: &Dataset) -> DatasetReference {
             .map(|split| (split.name().to_string(), dataset.split(split).rows() as u64))
             .collect(),
         statistics: dataset.statistics.clone(),
+        fields: dataset.field_summaries(),
+        ceiling: dataset.ceiling,
     }
 }
 

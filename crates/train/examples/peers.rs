@@ -216,6 +216,7 @@ fn dataset(batches: &[Batch]) -> (Dataset, Vec<u32>) {
         split_rule: "last-item".into(),
         negatives: "uniform-1".into(),
         history_limit: None,
+        ceiling: None,
         simulated: true,
         statistics: Default::default(),
         schema: electronics_like::schema(),

@@ -171,6 +171,7 @@ fn raw(options: &SimulateOptions, counts: Counts) -> Result<Raw> {
             preset: options.preset.clone(),
             scale: options.scale,
             generator_version: GENERATOR_VERSION,
+            ceiling: None,
         }),
     })
 }

@@ -90,6 +90,8 @@ impl Made {
                     ("categories", 80),
                     ("reviews", 150_000),
                 ]),
+                fields: Vec::new(),
+                ceiling: None,
             },
             protocol: self.protocol,
             seed: self.seed,

@@ -48,6 +48,7 @@ pub fn dataset(protocol: Protocol) -> Dataset {
         split_rule: "last-item".into(),
         negatives: "uniform-1".into(),
         history_limit: None,
+        ceiling: None,
         simulated: true,
         statistics: BTreeMap::new(),
         schema: Schema::goods_and_categories(goods, 5),
