@@ -101,8 +101,8 @@ impl<'w> WeightsBuilder<'w> {
         source: TableSource,
     ) -> TableId {
         let name = self.join(name);
-        let values = init.values(vocabulary, dim, &mut self.seeds.stream(&format!("init/{name}")));
-        self.weights.tables.push(EmbeddingTable::new(name, vocabulary, dim, source, values));
+        let table = EmbeddingTable::new(name, (vocabulary, dim), source, init, self.seeds);
+        self.weights.tables.push(table);
         TableId(self.weights.tables.len() - 1)
     }
 }

@@ -43,7 +43,7 @@ pub use model::{
 pub use ops::Pooling;
 pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
 pub use persist::{NamedTensors, StoredTensor};
-pub use regularizer::{Occurrences, RowPenalties};
+pub use regularizer::{FeatureDropout, Occurrences, Penalty, PenaltyNorm, RowPenalties};
 pub use weights::{EmbeddingTable, Parameter, Statistics, Weights};
 
 /// The tape of a training pass.

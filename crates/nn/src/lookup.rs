@@ -4,6 +4,7 @@ use crate::weights::EmbeddingTable;
 use crate::{Error, Result, Weights};
 use ctr_core::{Batch, FieldReference};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Where a table's ids come from. Each source gives one or more columns of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct IdColumn<'b> {
     pub ids: Cow<'b, [u32]>,
     /// Boundaries of bags; empty when every event has exactly one id.
     pub bags: &'b [u32],
+    /// For each id whether dropout kept it, and the factor on those kept; none without dropout.
+    kept: Option<(Vec<bool>, f32)>,
 }
 
 impl IdColumn<'_> {
@@ -35,14 +38,40 @@ impl IdColumn<'_> {
         if self.bags.is_empty() { self.ids.len() } else { self.bags.len() - 1 }
     }
 
-    /// The ids of an event, and the share of each in their mean.
-    pub fn bag(&self, event: usize) -> (&[u32], f32) {
+    /// Where the ids of some events lie.
+    pub fn places(&self, events: Range<usize>) -> Range<usize> {
         if self.bags.is_empty() {
-            (&self.ids[event..=event], 1.0)
+            events
         } else {
-            let bag = &self.ids[self.bags[event] as usize..self.bags[event + 1] as usize];
-            (bag, 1.0 / bag.len().max(1) as f32)
+            self.bags[events.start] as usize..self.bags[events.end] as usize
         }
+    }
+
+    /// The share of each id of an event in the event's vector: 1 over their number, times the factor of
+    /// dropout.
+    #[inline(always)]
+    pub fn share(&self, event: usize) -> f32 {
+        let mean = match self.bags.get(event..event + 2) {
+            Some(bounds) => 1.0 / (bounds[1] - bounds[0]).max(1) as f32,
+            None => 1.0,
+        };
+        self.kept.as_ref().map_or(mean, |(_, factor)| mean * factor)
+    }
+
+    /// The ids of an event that dropout kept.
+    pub fn uses(&self, event: usize) -> impl Iterator<Item = u32> {
+        let kept = |place: &usize| self.kept.as_ref().is_none_or(|(kept, _)| kept[*place]);
+        self.places(event..event + 1).filter(kept).map(|place| self.ids[place])
+    }
+
+    /// Whether every event is exactly one row of the table as it is.
+    pub fn is_plain(&self) -> bool {
+        self.bags.is_empty() && self.kept.is_none()
+    }
+
+    /// Drops ids: `kept` says for each which stay, to be multiplied by `factor`.
+    pub fn keep(&mut self, kept: Vec<bool>, factor: f32) {
+        self.kept = Some((kept, factor));
     }
 }
 
@@ -50,6 +79,8 @@ impl IdColumn<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct IdColumns<'b> {
     pub tables: Vec<Vec<IdColumn<'b>>>,
+    /// Rows of the batch.
+    pub rows: usize,
 }
 
 impl<'b> IdColumns<'b> {
@@ -57,7 +88,7 @@ impl<'b> IdColumns<'b> {
     pub fn new(weights: &Weights, batch: &'b Batch) -> Result<Self> {
         let tables =
             weights.tables.iter().map(|table| columns(table, batch)).collect::<Result<_>>();
-        Ok(Self { tables: tables? })
+        Ok(Self { tables: tables?, rows: batch.rows() })
     }
 }
 
@@ -71,12 +102,12 @@ fn columns<'b>(table: &EmbeddingTable, batch: &'b Batch) -> Result<Vec<IdColumn<
                     Error::Batch(format!("field {field} of group {group} is missing"))
                 })?;
                 let ids = Cow::Borrowed(column.ids.as_slice());
-                Ok(IdColumn { group, ids, bags: &column.offsets })
+                Ok(IdColumn { group, ids, bags: &column.offsets, kept: None })
             })
             .collect::<Result<Vec<_>>>()?,
         TableSource::Crosses { behavior, candidate } => {
             let ids = Cow::Owned(crosses(batch, *behavior, *candidate, table.vocabulary)?);
-            vec![IdColumn { group: behavior.group, ids, bags: &[] }]
+            vec![IdColumn { group: behavior.group, ids, bags: &[], kept: None }]
         }
     };
     for column in &columns {
@@ -116,13 +147,14 @@ pub(crate) struct RowUses {
 }
 
 impl RowUses {
-    /// Collects the uses of one table's rows. The cost follows the batch, not the table.
-    pub fn collect(&mut self, columns: &[IdColumn<'_>]) {
+    /// Collects the uses of one table's rows. The cost follows the batch, not the table; but with `all`,
+    /// the number of the table's rows, every row is listed, most of them without uses.
+    pub fn collect(&mut self, columns: &[IdColumn<'_>], all: Option<usize>) {
         self.keys.clear();
         self.unsorted.clear();
         for (column_index, column) in columns.iter().enumerate() {
             for event in 0..column.events() {
-                for &id in column.bag(event).0 {
+                for id in column.uses(event) {
                     self.keys.push(u64::from(id) << 32 | self.unsorted.len() as u64);
                     self.unsorted.push((column_index as u32, event as u32));
                 }
@@ -132,15 +164,30 @@ impl RowUses {
         self.rows.clear();
         self.starts.clear();
         self.uses.clear();
-        for &key in &self.keys {
+        let keys = std::mem::take(&mut self.keys);
+        for &key in &keys {
             let id = (key >> 32) as u32;
-            if self.rows.last() != Some(&id) {
+            if all.is_some() {
+                self.list_up_to(id + 1);
+            } else if self.rows.last() != Some(&id) {
                 self.rows.push(id);
                 self.starts.push(self.uses.len() as u32);
             }
             self.uses.push(self.unsorted[key as u32 as usize]);
         }
+        self.keys = keys;
+        if let Some(all) = all {
+            self.list_up_to(all as u32);
+        }
         self.starts.push(self.uses.len() as u32);
+    }
+
+    /// Lists all rows below `end` that are not listed yet.
+    fn list_up_to(&mut self, end: u32) {
+        for id in self.rows.len() as u32..end {
+            self.rows.push(id);
+            self.starts.push(self.uses.len() as u32);
+        }
     }
 
     /// The uses of the `index`-th row.
@@ -174,9 +221,14 @@ fn crosses(
     Ok(ids)
 }
 
-/// The finalizer of SplitMix64 over both ids: spreads neighboring ids over all buckets.
+/// Both ids mixed: spreads neighboring ids over all buckets.
 fn mix(left: u32, right: u32) -> u64 {
-    let mut bits = (u64::from(left) << 32 | u64::from(right)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed(u64::from(left) << 32 | u64::from(right))
+}
+
+/// The finalizer of SplitMix64.
+pub(crate) fn mixed(bits: u64) -> u64 {
+    let mut bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
@@ -217,12 +269,16 @@ mod tests {
         let ids = IdColumns::new(&weights, &batch).unwrap();
         let mut uses = RowUses::default();
         for _ in 0..2 {
-            uses.collect(&ids.tables[0]);
+            uses.collect(&ids.tables[0], None);
             assert_eq!(uses.rows, [2, 3, 4]);
             assert_eq!(uses.of(0), [(0, 1), (1, 0)]);
             assert_eq!(uses.of(1), [(1, 1)]);
             assert_eq!(uses.of(2), [(0, 0), (0, 2)]);
         }
+        uses.collect(&ids.tables[0], Some(5));
+        assert_eq!(uses.rows, [0, 1, 2, 3, 4]);
+        assert!(uses.of(0).is_empty() && uses.of(1).is_empty());
+        assert_eq!(uses.of(4), [(0, 0), (0, 2)]);
         let mut outside = batch.clone();
         outside.groups[1].fields[0].ids[0] = 5;
         let message = IdColumns::new(&weights, &outside).unwrap_err().to_string();

@@ -2,11 +2,11 @@
 
 use crate::lookup::IdColumns;
 use crate::memory::Pool;
-use crate::regularizer::RowPenalties;
+use crate::regularizer::{FeatureDropout, RowPenalties};
 use crate::shards::Shard;
 use crate::step::StepMemory;
 use crate::{Error, Graph, Matrix, Optimizer, Result, Scoring, Tape, Training, Weights};
-use ctr_core::Batch;
+use ctr_core::{Batch, SeedStreams};
 use dfdx::prelude::Cpu;
 
 /// What distinguishes one model from another: the way from a batch to logits.
@@ -89,6 +89,8 @@ pub struct Network {
     pub weights: Weights,
     /// Penalties on table rows; none at first.
     pub penalties: RowPenalties,
+    /// Dropout of feature ids in training steps; none at first.
+    pub dropout: Option<FeatureDropout>,
     memory: StepMemory,
 }
 
@@ -99,18 +101,20 @@ impl Network {
             model: Box::new(model),
             weights,
             penalties: RowPenalties::default(),
+            dropout: None,
             memory: StepMemory::default(),
         }
     }
 
-    /// Loss and gradients of a batch; nothing changes. Table rows' gradients include their penalties.
+    /// Loss and gradients of a batch, without dropout; nothing changes. Table rows' gradients include
+    /// their penalties.
     ///
     /// # Errors
     /// When the batch is empty or does not fit the model.
     pub fn gradients(&mut self, batch: &Batch) -> Result<BatchGradients> {
-        let Self { model, weights, penalties, memory } = self;
+        let Self { model, weights, penalties, dropout: _, memory } = self;
         let ids = IdColumns::new(weights, batch)?;
-        let loss = memory.pass(&**model, weights, &ids, batch)?.loss;
+        let loss = memory.pass(&**model, weights, &ids, batch, penalties)?.loss;
         let mut sums = memory.sums(weights, &ids);
         sums.dense.iter_mut().for_each(crate::sums::DenseSum::run);
         for part in sums.tables.iter_mut().flatten() {
@@ -140,11 +144,14 @@ impl Network {
     /// When the batch does not fit, or [`Error::Diverged`] when the loss is not finite; the weights are
     /// then those before the step.
     pub fn train_step(&mut self, batch: &Batch, optimizer: &mut Optimizer) -> Result<StepReport> {
-        let Self { model, weights, penalties, memory } = self;
+        let Self { model, weights, penalties, dropout, memory } = self;
         // After a step nothing is outdated; before the first, all.
         weights.parameters.iter_mut().for_each(crate::Parameter::refresh);
-        let ids = IdColumns::new(weights, batch)?;
-        let passed = memory.pass(&**model, weights, &ids, batch)?;
+        let mut ids = IdColumns::new(weights, batch)?;
+        if let Some(dropout) = dropout {
+            dropout.apply(&mut ids, batch, optimizer.steps() + 1);
+        }
+        let passed = memory.pass(&**model, weights, &ids, batch, penalties)?;
         if !passed.loss.is_finite() {
             return Err(Error::Diverged { step: optimizer.steps() + 1, loss: passed.loss });
         }
@@ -154,6 +161,11 @@ impl Network {
             weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }
         Ok(StepReport { loss: passed.loss, gradient_norm })
+    }
+
+    /// Draws all tables again, each from the stream `init/<name>/<label>`, as when the network was built.
+    pub fn draw_tables_again(&mut self, seeds: SeedStreams, label: &str) {
+        self.weights.tables.iter_mut().for_each(|table| table.draw_again(seeds, label));
     }
 
     /// Logits of a batch, one a row, on this thread. Labels are not looked at.

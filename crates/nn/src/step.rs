@@ -4,6 +4,7 @@ use crate::exchange::Exchange;
 use crate::graph::{Collected, EventGradients};
 use crate::lookup::{IdColumns, RowUses};
 use crate::memory::Pool;
+use crate::regularizer::RowPenalties;
 use crate::shards::{Shard, lanes};
 use crate::sums::{DenseSum, RowsSum, Sources, Sums, rows_a_chunk};
 use crate::tasks::{Finish, Task, run_all};
@@ -55,6 +56,7 @@ impl StepMemory {
         weights: &Weights,
         ids: &IdColumns<'_>,
         batch: &Batch,
+        penalties: &RowPenalties,
     ) -> Result<Passed> {
         if batch.rows() == 0 {
             return Err(Error::Batch("a training step needs at least one row".into()));
@@ -63,7 +65,7 @@ impl StepMemory {
         let lanes = lanes(batch, tied);
         self.lanes.resize_with(lanes.len(), LaneMemory::default);
         self.tables.resize_with(weights.tables.len(), TableGradients::default);
-        let pass = Pass { model, weights, ids, batch };
+        let pass = Pass { model, weights, ids, batch, penalties };
         let reports = if tied && lanes.len() > 1 {
             self.run_tied(&pass, &lanes)?
         } else {
@@ -81,9 +83,9 @@ impl StepMemory {
         let lane_tasks = lanes.iter().zip(&mut self.lanes).map(|(shards, memory)| {
             Box::new(move || Some(finish.after(|| pass.lane(shards, memory, None)))) as Task<'_, _>
         });
-        let use_tasks = pass.ids.tables.iter().zip(&mut self.tables).map(|(columns, table)| {
+        let use_tasks = pass.use_tasks(&mut self.tables).map(|mut collect| {
             Box::new(move || {
-                table.uses.collect(columns);
+                collect();
                 None
             }) as Task<'_, _>
         });
@@ -110,13 +112,8 @@ impl StepMemory {
             None => Vec::new(),
         };
         run_all(
-            pass.ids
-                .tables
-                .iter()
-                .zip(&mut self.tables)
-                .map(|(columns, table)| {
-                    Box::new(move || table.uses.collect(columns)) as Task<'_, ()>
-                })
+            pass.use_tasks(&mut self.tables)
+                .map(|mut collect| Box::new(move || collect()) as Task<'_, ()>)
                 .collect(),
         );
         reports.into_iter().collect()
@@ -155,6 +152,7 @@ impl StepMemory {
                         uses,
                         columns,
                         sources: sources.clone(),
+                        batch_rows: ids.rows,
                     })
                     .collect(),
             );
@@ -179,6 +177,7 @@ struct Pass<'p> {
     weights: &'p Weights,
     ids: &'p IdColumns<'p>,
     batch: &'p Batch,
+    penalties: &'p RowPenalties,
 }
 
 struct LaneReport {
@@ -188,6 +187,19 @@ struct LaneReport {
 }
 
 impl Pass<'_> {
+    /// The search for each table's uses of rows, to be run in any order.
+    fn use_tasks<'t>(
+        &'t self,
+        tables: &'t mut [TableGradients],
+    ) -> impl Iterator<Item = impl FnMut() + Send + 't> {
+        let columns = self.ids.tables.iter().zip(&self.weights.tables).enumerate();
+        columns.zip(tables).map(|((index, (columns, weights)), table)| {
+            let every_row = self.penalties.of(index).every_row();
+            let all = every_row.then_some(weights.vocabulary);
+            move || table.uses.collect(columns, all)
+        })
+    }
+
     fn lane(
         &self,
         shards: &[Shard],

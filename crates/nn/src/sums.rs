@@ -43,6 +43,8 @@ pub(crate) struct RowsSum<'m> {
     pub uses: &'m RowUses,
     pub columns: &'m [IdColumn<'m>],
     pub sources: Arc<Sources<'m>>,
+    /// Rows of the batch.
+    pub batch_rows: usize,
 }
 
 impl RowsSum<'_> {
@@ -51,19 +53,20 @@ impl RowsSum<'_> {
     pub fn run(&mut self, penalties: &RowPenalties, values: &[f32], start: usize) {
         let dim = self.gradients.len() / self.rows.len().max(1);
         let rows = self.rows.iter().zip(self.gradients.chunks_exact_mut(dim.max(1)));
+        let penalties = penalties.of(self.table);
         crate::kernels::vectorized(
             #[inline(always)]
             || {
                 for (offset, (&row, to)) in rows.enumerate() {
                     to.fill(0.0);
-                    for &(column, event) in self.uses.of(self.first + offset) {
-                        let share = self.columns[column as usize].bag(event as usize).1;
+                    let uses = self.uses.of(self.first + offset);
+                    for &(column, event) in uses {
+                        let share = self.columns[column as usize].share(event as usize);
                         self.sources.add(column as usize, event as usize, share, to);
                     }
-                    if let Some(factor) = penalties.factor(self.table, row) {
-                        let place = row as usize * dim - start;
-                        axpy(factor, &values[place..place + dim], to);
-                    }
+                    let place = row as usize * dim - start;
+                    let values = &values[place..place + dim];
+                    penalties.add(row, uses.len(), self.batch_rows, values, to);
                 }
             },
         );

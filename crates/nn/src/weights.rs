@@ -1,8 +1,9 @@
 //! All that a model learns, by name: dense parameters, running statistics, embedding tables.
 
-use crate::TableSource;
 use crate::derived::{Derived, Rule};
 use crate::graph::GradientPlace;
+use crate::{Init, TableSource};
+use ctr_core::SeedStreams;
 use std::sync::{Arc, OnceLock};
 
 /// A dense parameter.
@@ -124,18 +125,27 @@ pub struct EmbeddingTable {
     pub dim: usize,
     /// Where the ids come from.
     pub source: TableSource,
+    init: Init,
     pub(crate) values: Vec<f32>,
 }
 
 impl EmbeddingTable {
+    /// A table whose values are drawn from the stream `init/<name>` of `seeds`.
     pub(crate) fn new(
         name: String,
-        vocabulary: usize,
-        dim: usize,
+        (vocabulary, dim): (usize, usize),
         source: TableSource,
-        values: Vec<f32>,
+        init: Init,
+        seeds: SeedStreams,
     ) -> Self {
-        Self { name, vocabulary, dim, source, values }
+        let values = init.values(vocabulary, dim, &mut seeds.stream(&format!("init/{name}")));
+        Self { name, vocabulary, dim, source, init, values }
+    }
+
+    /// Draws all values again, from the stream `init/<name>/<label>`.
+    pub(crate) fn draw_again(&mut self, seeds: SeedStreams, label: &str) {
+        let mut stream = seeds.stream(&format!("init/{}/{label}", self.name));
+        self.values = self.init.values(self.vocabulary, self.dim, &mut stream);
     }
 
     /// All values, row by row.

@@ -4,55 +4,10 @@
 
 mod common;
 
-use common::{network, read_out, values, whole_gradient};
-use ctr_core::{Batch, RandomStream, Schema, SeedStreams};
-use ctr_nn::{
-    Activation, Architecture, EmbeddingMlp, EmbeddingMlpConfig, Graph, Matrix, Network,
-    Occurrences, Optimizer, OptimizerConfig, OptimizerKind, Pooling, Result, RowPenalties,
-    Schedule, Tape, model_checks,
-};
-use std::collections::{BTreeMap, BTreeSet};
-
-struct Probe(EmbeddingMlp);
-
-impl Architecture for Probe {
-    fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
-        let user = self.0.pooled_user(graph, Pooling::Sum)?;
-        let candidate = self.0.candidate(graph)?;
-        // The frame's output goes on through a readout, so that gradients are of every size.
-        let logit = self.0.logit(graph, &[&user, &candidate])?;
-        let direct = read_out(graph, &user)?;
-        graph.add(&logit, &direct)
-    }
-}
-
-const GOODS: u32 = 60;
-
-fn schema() -> Schema {
-    Schema::goods_and_categories(GOODS, 30)
-}
-
-fn probe(stream: &mut RandomStream) -> Network {
-    let config = EmbeddingMlpConfig {
-        embedding_dim: 4,
-        hidden_units: vec![6],
-        activation: Activation::Prelu,
-        ..EmbeddingMlpConfig::default()
-    };
-    network(|builder| Probe(EmbeddingMlp::build(builder, &schema(), &config, 0).unwrap()), stream)
-}
-
-/// Rows of each table that the batch's ids name.
-fn rows_in(batch: &Batch) -> BTreeMap<&'static str, BTreeSet<usize>> {
-    let ids = |group: usize, field: usize| {
-        batch.groups[group].fields[field].ids.iter().map(|&id| id as usize)
-    };
-    BTreeMap::from([
-        ("embedding/goods_id", ids(0, 0).chain(ids(1, 0)).collect()),
-        ("embedding/cate_id", ids(0, 1).chain(ids(1, 1)).collect()),
-        ("item_bias", ids(1, 0).collect()),
-    ])
-}
+use common::{probe, rows_in, schema, values, whole_gradient};
+use ctr_core::SeedStreams;
+use ctr_nn::{Optimizer, OptimizerConfig, OptimizerKind, Schedule, model_checks};
+use std::collections::BTreeMap;
 
 /// Everything of one weight: value and Adam's two averages.
 #[derive(Clone, Copy)]
@@ -193,46 +148,4 @@ fn lazy_adam_equals_the_textbook_on_the_rows_of_each_batch() {
 fn clipping_shrinks_parameters_and_rows_by_one_norm() {
     compare(OptimizerKind::Sgd, 0.2, 1.5);
     compare(OptimizerKind::Adam, 0.02, 1.5);
-}
-
-#[test]
-fn the_mini_batch_aware_penalty_is_equation_7_row_by_row() {
-    let mut stream = SeedStreams::new(8).stream("penalty");
-    let mut network = probe(&mut stream);
-    // n_j is counted over more samples than those of the step.
-    let batch = model_checks::random_batch(&schema(), 10, 5, &mut stream);
-    let other = model_checks::random_batch(&schema(), 30, 5, &mut stream);
-    let mut occurrences = Occurrences::new(&network.weights);
-    for samples in [&batch, &other] {
-        occurrences.add(&network.weights, samples).unwrap();
-    }
-    let (before, found) = (values(&network.weights), network.gradients(&batch).unwrap());
-    let (lambda, rate) = (0.3, 0.1);
-    network.penalties =
-        RowPenalties::mini_batch_aware(&network.weights, lambda as f32, occurrences.counts())
-            .unwrap();
-    let config = OptimizerConfig {
-        kind: OptimizerKind::Sgd,
-        learning_rate: rate,
-        schedule: Schedule::Constant,
-        clip_norm: 0.0,
-    };
-    let mut optimizer = Optimizer::new(config, &network.weights).unwrap();
-    let gradient_of: BTreeMap<String, Vec<f64>> =
-        before.keys().map(|name| (name.clone(), whole_gradient(&network, &found, name))).collect();
-    network.train_step(&batch, &mut optimizer).unwrap();
-    let (after, in_batch) = (values(&network.weights), rows_in(&batch));
-    for (name, before) in &before {
-        let table = network.weights.tables.iter().position(|table| table.name == *name);
-        for (index, &w) in before.iter().enumerate() {
-            let penalty = table.map_or(0.0, |table| {
-                let row = index / network.weights.tables[table].dim;
-                let alpha = f64::from(u8::from(in_batch[name.as_str()].contains(&row)));
-                lambda * alpha / f64::from(occurrences.counts()[table][row].max(1)) * w
-            });
-            let expected = w - rate * (gradient_of[name][index] + penalty);
-            let moved = after[name][index];
-            assert!((moved - expected).abs() < 1e-6, "{name}[{index}]: {moved} not {expected}");
-        }
-    }
 }

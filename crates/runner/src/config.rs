@@ -1,42 +1,13 @@
 //! A run's configuration: documented defaults, then a preset, a file, and `--set`, in that order.
 
 use crate::registry::{ModelConfig, ModelId};
+use crate::regularizer::Regularizer;
 use anyhow::{Context, Result, anyhow, bail};
 use ctr_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// What keeps embeddings from overfitting.
-///
-/// `--set regularizer=mba` gives a kind with its defaults, `--set regularizer.lambda=0.001` a setting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Regularizer {
-    /// Nothing: what the paper and the authors' code do on the public data sets.
-    #[default]
-    None,
-    /// Mini-batch-aware L2 (section 5.1, equation 7): the rows of a batch alone, each by λ / n_j.
-    Mba {
-        /// λ; 0.01 in the paper, section 6.5.
-        #[serde(default = "paper_lambda")]
-        lambda: f64,
-    },
-}
-
-fn paper_lambda() -> f64 {
-    0.01
-}
-
-impl std::fmt::Display for Regularizer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Mba { lambda } => write!(f, "mba-{lambda}"),
-        }
-    }
-}
 
 /// Everything that decides a run, beside data, protocol and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +44,8 @@ struct PresetModel {
     train: Map<String, Value>,
 }
 
-const PRESETS: [(&str, &str); 3] = [
+const PRESETS: [(&str, &str); 4] = [
+    ("alibaba", include_str!("../presets/alibaba.toml")),
     ("authors", include_str!("../presets/authors.toml")),
     ("paper", include_str!("../presets/paper.toml")),
     ("small", include_str!("../presets/small.toml")),
@@ -140,11 +112,7 @@ fn typed(value: &Value) -> Result<RunConfig> {
         bail!("unknown field `{path}`");
     }
     config.train.validate()?;
-    if let Regularizer::Mba { lambda } = config.regularizer
-        && !(lambda >= 0.0 && lambda.is_finite())
-    {
-        bail!("regularizer.lambda is {lambda}, expected a number from 0");
-    }
+    config.regularizer.validate()?;
     Ok(config)
 }
 
@@ -240,7 +208,7 @@ fn parse(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ctr_nn::{OptimizerKind, Schedule};
+    use ctr_nn::{OptimizerKind, PenaltyNorm, Schedule};
 
     fn resolved(model: ModelId, preset: &str, settings: &[&str]) -> Result<RunConfig> {
         let settings: Vec<String> = settings.iter().map(|text| (*text).to_string()).collect();
@@ -290,9 +258,16 @@ mod tests {
         assert_eq!(config.train.batch_size, 64);
 
         let regularizer = |settings| resolved(ModelId::Din, "small", settings).unwrap().regularizer;
-        assert_eq!(regularizer(&["regularizer=mba"]), Regularizer::Mba { lambda: 0.01 });
+        let mba =
+            |lambda| Regularizer::Mba { lambda, norm: PenaltyNorm::L2, vocabularies: Vec::new() };
+        assert_eq!(regularizer(&["regularizer=mba"]), mba(0.01));
         let settings = ["regularizer=mba", "regularizer.lambda=0.5"];
-        assert_eq!(regularizer(&settings), Regularizer::Mba { lambda: 0.5 });
+        assert_eq!(regularizer(&settings), mba(0.5));
+        let settings = ["regularizer=dropout", "regularizer.vocabularies=['goods_id']"];
+        assert_eq!(regularizer(&settings).to_string(), "dropout-0.5-on-goods_id");
+        assert_eq!(regularizer(&["regularizer=filter"]).to_string(), "filter-0.0333");
+        let settings = ["regularizer=mba", "regularizer.norm=l1"];
+        assert_eq!(regularizer(&settings).to_string(), "mba-l1-0.01");
         let settings = ["regularizer=mba", "regularizer.lambda=0.5", "regularizer=none"];
         assert_eq!(regularizer(&settings), Regularizer::None);
 
@@ -304,6 +279,9 @@ mod tests {
         assert!(message("train.batch_size=0").contains("at least 1"));
         assert!(message("regularizer=mba2").contains("unknown variant `mba2`"));
         assert!(message("regularizer.lambda=0.1").contains("unknown field `regularizer.lambda`"));
+        assert!(message("regularizer={kind='dropout',rate=1.0}").contains("0 to below 1"));
+        assert!(message("regularizer={kind='filter',share=2.0}").contains("0 to 1"));
+        assert!(message("regularizer={kind='mba',lambda=-1.0}").contains("a number from 0"));
         assert!(message("nonsense").contains("expected key=value"));
     }
 }

@@ -1,6 +1,6 @@
 //! One run from configuration to record.
 
-use crate::config::{Regularizer, RunConfig};
+use crate::config::RunConfig;
 use crate::environment;
 use crate::failure::Failure;
 use anyhow::{Context, Result, bail};
@@ -8,8 +8,7 @@ use ctr_core::{
     Dataset, DatasetReference, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
     SeedStreams, Split, Timing, canonical_json, sha256_hex, write_atomic,
 };
-use ctr_nn::RowPenalties;
-use ctr_train::{Chosen, Observer, Outcome, RunSpec, count_occurrences};
+use ctr_train::{Chosen, Observer, Outcome, RunSpec};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -92,19 +91,16 @@ impl Job<'_> {
     ) -> Result<RunRecord> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the folder {}", directory.display()))?;
-        let mut network =
-            self.config.model.network(&self.dataset.schema, SeedStreams::new(self.seed))?;
+        let regularizer = &self.config.regularizer;
+        let features = regularizer.features(self.dataset)?;
+        let seeds = SeedStreams::new(self.seed);
+        let mut network = self.config.model.network(&features.schema, seeds)?;
         let model = ModelInfo {
             id: self.config.model.id().name().into(),
             num_params_dense: network.weights.num_params_dense(),
             num_params_embedding: network.weights.num_params_embedding(),
         };
-        if let Regularizer::Mba { lambda } = self.config.regularizer {
-            let history = self.config.train.history_limit();
-            let counts = count_occurrences(self.dataset, &network.weights, history)?;
-            network.penalties =
-                RowPenalties::mini_batch_aware(&network.weights, lambda as f32, counts.counts())?;
-        }
+        regularizer.install(&mut network, &features, &self.config.train, seeds)?;
         let run_id = self.run_id()?;
         let spec = RunSpec {
             run_id: &run_id,
@@ -113,7 +109,7 @@ impl Job<'_> {
             directory,
             resume,
         };
-        let outcome = ctr_train::train(&spec, self.dataset, network, observer, stop)?;
+        let outcome = ctr_train::train(&spec, &features, network, observer, stop)?;
         let (status, curve, chosen, timing) = match outcome {
             Outcome::Interrupted { step } => {
                 return Err(Failure::Interrupted(format!(

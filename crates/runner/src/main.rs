@@ -14,8 +14,10 @@ mod grid;
 mod interrupt;
 mod job;
 mod output;
+mod plan;
 mod progress;
 mod registry;
+mod regularizer;
 mod suite;
 
 use clap::Parser;

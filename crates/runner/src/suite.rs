@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use ctr_core::Protocol;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A grid of runs.
@@ -23,7 +23,8 @@ pub struct Suite {
     pub fallback: String,
     /// Protocols.
     pub protocols: Vec<Protocol>,
-    /// Models.
+    /// Models, each on all of the datasets.
+    #[serde(default)]
     pub models: Vec<ModelId>,
     /// Seeds.
     pub seeds: Vec<u64>,
@@ -42,13 +43,37 @@ pub struct Suite {
     /// settings over those above.
     #[serde(default)]
     pub variants: Vec<BTreeMap<String, Value>>,
+    /// Further rows, each with settings, datasets and a search of its own.
+    #[serde(default)]
+    pub arms: Vec<Arm>,
 }
 
-const SUITES: [(&str, &str); 4] = [
+/// Models trained in one way.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Arm {
+    /// Models.
+    pub models: Vec<ModelId>,
+    /// Datasets instead of the suite's.
+    pub datasets: Vec<String>,
+    /// Preset instead of the suite's.
+    pub preset: Option<String>,
+    /// Seeds instead of the suite's.
+    pub seeds: Option<Vec<u64>>,
+    /// Settings over those of the suite.
+    pub set: BTreeMap<String, Value>,
+    /// Values of settings to choose from: every combination runs with the first seed, and the one with the
+    /// highest validation gAUC with all seeds.
+    pub search: BTreeMap<String, Vec<Value>>,
+}
+
+const SUITES: [(&str, &str); 6] = [
     ("quick", include_str!("../suites/quick.toml")),
     ("paper", include_str!("../suites/paper.toml")),
     ("smoke", include_str!("../suites/smoke.toml")),
     ("tuning", include_str!("../suites/tuning.toml")),
+    ("alibaba", include_str!("../suites/alibaba.toml")),
+    ("regularization", include_str!("../suites/regularization.toml")),
 ];
 
 impl Suite {
@@ -72,17 +97,57 @@ impl Suite {
 
     /// The settings of a model on a dataset in `--set` form, one list for each variant.
     pub fn settings_of(&self, model: ModelId, dataset: &str) -> Vec<Vec<String>> {
-        let texts = |table: &BTreeMap<String, Value>| -> Vec<String> {
-            table.iter().map(|(key, value)| format!("{key}={value}")).collect()
-        };
-        let single = self.settings.get(&model).map(texts).unwrap_or_default();
-        let on = self.on.get(dataset).map(texts).unwrap_or_default();
-        let own = [texts(&self.common), on, single].concat();
+        let own = self.own_settings(model, dataset);
         if self.variants.is_empty() {
             return vec![own];
         }
         self.variants.iter().map(|variant| [own.clone(), texts(variant)].concat()).collect()
     }
+
+    /// The settings that an arm's search chooses from, in `--set` form.
+    pub fn points_of(&self, arm: &Arm, model: ModelId, dataset: &str) -> Vec<Vec<String>> {
+        let own = [self.own_settings(model, dataset), texts(&arm.set)].concat();
+        arm.search.iter().fold(vec![own], |points, (key, values)| {
+            let with = |value| {
+                let added = format!("{key}={value}");
+                points.iter().map(move |point| [point.clone(), vec![added.clone()]].concat())
+            };
+            values.iter().flat_map(with).collect()
+        })
+    }
+
+    fn own_settings(&self, model: ModelId, dataset: &str) -> Vec<String> {
+        let single = self.settings.get(&model).map(texts).unwrap_or_default();
+        let on = self.on.get(dataset).map(texts).unwrap_or_default();
+        [texts(&self.common), on, single].concat()
+    }
+
+    /// Whether the suite's models run on a dataset: on its own, or what stands for them, but not on one
+    /// that only an arm asks for.
+    pub fn datasets_of_models(&self, dataset: &str) -> bool {
+        let own = self.datasets.iter().any(|id| id == dataset);
+        own || !self.datasets_of_arms().any(|id| id == dataset)
+    }
+
+    /// Whether an arm runs on a dataset.
+    pub fn runs_on(&self, arm: &Arm, dataset: &str) -> bool {
+        match arm.datasets.is_empty() {
+            true => self.datasets_of_models(dataset),
+            false => arm.datasets.iter().any(|id| id == dataset),
+        }
+    }
+
+    /// The datasets that arms ask for, each once.
+    pub fn datasets_of_arms(&self) -> impl Iterator<Item = &str> {
+        let all: BTreeSet<&str> =
+            self.arms.iter().flat_map(|arm| &arm.datasets).map(String::as_str).collect();
+        all.into_iter()
+    }
+}
+
+/// Settings in `--set` form.
+fn texts(table: &BTreeMap<String, Value>) -> Vec<String> {
+    table.iter().map(|(key, value)| format!("{key}={value}")).collect()
 }
 
 #[cfg(test)]
@@ -93,20 +158,63 @@ mod tests {
     fn every_suite_resolves_for_all_its_models() {
         for (name, _) in SUITES {
             let suite = Suite::find(name).unwrap();
+            let resolve = |model, preset: &str, settings: &[String]| {
+                crate::config::resolve(model, preset, None, settings).unwrap()
+            };
             for &model in &suite.models {
-                for preset in &suite.presets {
-                    for dataset in &suite.datasets {
-                        for settings in suite.settings_of(model, dataset) {
-                            crate::config::resolve(model, preset, None, &settings).unwrap();
-                        }
+                for (preset, dataset) in
+                    suite.presets.iter().flat_map(|p| suite.datasets.iter().map(move |d| (p, d)))
+                {
+                    for settings in suite.settings_of(model, dataset) {
+                        resolve(model, preset, &settings);
+                    }
+                }
+            }
+            for arm in &suite.arms {
+                let datasets =
+                    if arm.datasets.is_empty() { &suite.datasets } else { &arm.datasets };
+                assert!(!arm.models.is_empty() && !datasets.is_empty(), "{name}: {arm:?}");
+                for (&model, dataset) in
+                    arm.models.iter().flat_map(|m| datasets.iter().map(move |d| (m, d)))
+                {
+                    let preset = arm.preset.as_ref().unwrap_or(&suite.presets[0]);
+                    for settings in suite.points_of(arm, model, dataset) {
+                        resolve(model, preset, &settings);
                     }
                 }
             }
             let named = suite.datasets.iter().chain(&suite.newcomer).chain(suite.on.keys());
-            for dataset in named.chain([&suite.fallback]) {
+            let arms = suite.arms.iter().flat_map(|arm| &arm.datasets);
+            for dataset in named.chain(arms).chain([&suite.fallback]) {
                 assert!(crate::data::known(dataset).is_ok(), "{name}: {dataset}");
             }
         }
         assert!(Suite::find("fast").unwrap_err().to_string().contains("quick, paper"));
+    }
+    #[test]
+    fn a_search_tries_every_combination_over_the_settings_of_the_arm() {
+        let suite: Suite = toml::from_str(
+            r#"
+            description = "t"
+            datasets = ["tiny"]
+            fallback = "tiny"
+            protocols = ["held-out"]
+            seeds = [1]
+            presets = ["small"]
+            [common]
+            "train.epochs" = 3
+            [[arms]]
+            models = ["din"]
+            set = { regularizer = "mba" }
+            search = { "regularizer.lambda" = [0.1, 0.2], "train.batch_size" = [32, 64] }
+            "#,
+        )
+        .unwrap();
+        let points = suite.points_of(&suite.arms[0], ModelId::Din, "tiny");
+        assert_eq!(points.len(), 4);
+        assert_eq!(
+            points[1],
+            ["train.epochs=3", "regularizer=\"mba\"", "regularizer.lambda=0.2", "train.batch_size=32"]
+        );
     }
 }

@@ -17,7 +17,8 @@
 
 use ctr_core::{Batch, Schema, SeedStreams};
 use ctr_nn::{
-    Network, Occurrences, Optimizer, OptimizerConfig, OptimizerKind, RowPenalties, Schedule,
+    Network, Occurrences, Optimizer, OptimizerConfig, OptimizerKind, Penalty, PenaltyNorm,
+    RowPenalties, Schedule,
 };
 use dfdx::prelude::{Cpu, Tensor, TensorFromVec, TryMatMul};
 use electronics_like::{CATEGORIES, GOODS, batches_of};
@@ -190,8 +191,9 @@ fn main() {
             occurrences.add(&with.network.weights, batch).unwrap();
         }
         let counts = occurrences.counts();
+        let penalty = Penalty::MiniBatchAware { lambda: 0.01, norm: PenaltyNorm::L2 };
         with.network.penalties =
-            RowPenalties::mini_batch_aware(&with.network.weights, 0.01, counts).unwrap();
+            RowPenalties::new(&with.network.weights, penalty, |_| true, counts).unwrap();
         let name = format!("step time with mini-batch-aware over none, batch {rows}");
         report(&name, "≤ 1.1", "µs", |_| {
             (rows as f64 * 1e6 / with.rate(), rows as f64 * 1e6 / without.rate())

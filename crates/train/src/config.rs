@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 /// | `evaluations_per_epoch` | 0: none | ours, for data sets of other sizes: at equal parts of every epoch |
 /// | `patience` | 0: never stop early | ours: evaluations without a better one before stopping |
 /// | `min_epochs` | 0 | ours: no early stop before |
+/// | `reinitialize_embeddings` | false | MEDA (arXiv 2305.19531): all tables are drawn again at the beginning of every epoch but the first |
 /// | `evaluation_batch_size` | 512 | authors' code; moves no number |
 /// | `checkpoint_every_steps` | 0: at evaluations only | ours; moves no number |
 /// | `optimizer` | SGD 1.0, 0.1 from step 336,000, clip norm 5 | authors' code |
@@ -38,6 +39,8 @@ pub struct TrainConfig {
     pub patience: u64,
     /// Epochs before patience counts.
     pub min_epochs: f64,
+    /// Draw all tables again at the beginning of every epoch but the first.
+    pub reinitialize_embeddings: bool,
     /// Rows scored at once.
     pub evaluation_batch_size: usize,
     /// Steps from one checkpoint to the next.
@@ -57,6 +60,7 @@ impl Default for TrainConfig {
             evaluations_per_epoch: 0,
             patience: 0,
             min_epochs: 0.0,
+            reinitialize_embeddings: false,
             evaluation_batch_size: 512,
             checkpoint_every_steps: 0,
             optimizer: OptimizerConfig::default(),

@@ -158,6 +158,11 @@ impl Run<'_> {
                 order = self.permutation(epoch);
                 order_of = epoch;
             }
+            if index == 0 && epoch > 0 && config.reinitialize_embeddings {
+                let seeds = SeedStreams::new(self.spec.seed);
+                self.network.draw_tables_again(seeds, &format!("epoch-{epoch}"));
+                self.optimizer.forget_tables();
+            }
             let begun = Instant::now();
             let from = index as usize * config.batch_size;
             let rows = &order[from..(from + config.batch_size).min(order.len())];

@@ -6,7 +6,8 @@ use crate::{EmbeddingTable, Error, Graph, Matrix, Result, TableId, Tape};
 
 impl<T: Tape> Graph<'_, T> {
     /// Rows of several tables side by side: one row an event, the columns of the parts in order. Each part
-    /// is a table and a column of its source. A bag of several ids is their mean (an empty bag is zero).
+    /// is a table and a column of its source. A bag of several ids is their mean (an empty bag is zero);
+    /// ids that dropout leaves out are zero.
     ///
     /// # Errors
     /// When the parts have different numbers of events.
@@ -30,7 +31,7 @@ impl<T: Tape> Graph<'_, T> {
         for (&(table, _), column) in parts.iter().zip(&columns) {
             let table = &self.weights.tables[table.0];
             let to = out.chunks_exact_mut(width.max(1)).map(|to| &mut to[start..start + table.dim]);
-            if column.bags.is_empty() {
+            if column.is_plain() {
                 let mut to = to;
                 for ids in column.ids[range.clone()].chunks(ROWS_AHEAD) {
                     touch(table, ids);
@@ -40,9 +41,9 @@ impl<T: Tape> Graph<'_, T> {
                 }
             } else {
                 for (to, event) in to.zip(range.clone()) {
-                    let (bag, share) = column.bag(event);
+                    let share = column.share(event);
                     to.fill(0.0);
-                    bag.iter().for_each(|&id| axpy(share, table.row(id), to));
+                    column.uses(event).for_each(|id| axpy(share, table.row(id), to));
                 }
             }
             start += table.dim;

@@ -145,6 +145,11 @@ impl Optimizer {
         Ok(norm)
     }
 
+    /// Forgets all that is known of table rows, as when they are drawn again.
+    pub fn forget_tables(&mut self) {
+        self.tables.iter_mut().for_each(Moments::clear);
+    }
+
     /// The state, to be stored beside the weights.
     pub fn export(&self, weights: &Weights) -> NamedTensors {
         let mut tensors = NamedTensors::default();

@@ -19,6 +19,12 @@ impl Moments {
         Self { first: vec![0.0; len], second: vec![0.0; len] }
     }
 
+    /// Sets all to zero.
+    pub fn clear(&mut self) {
+        self.first.fill(0.0);
+        self.second.fill(0.0);
+    }
+
     /// All of them.
     pub fn all(&mut self) -> MomentsPart<'_> {
         MomentsPart { first: &mut self.first, second: &mut self.second }

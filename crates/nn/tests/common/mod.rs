@@ -6,11 +6,11 @@ use ctr_core::{
     Batch, EventColumn, FieldReference, GroupEvents, RandomStream, Schema, SeedStreams,
 };
 use ctr_nn::{
-    ActivationUnit, ActivationUnitConfig, Architecture, EmbeddingMlp, EmbeddingMlpConfig, Graph,
-    Init, Matrix, Network, Result, ScoringMemory, TableId, TableSource, Tape, Weights,
-    WeightsBuilder,
+    Activation, ActivationUnit, ActivationUnitConfig, Architecture, EmbeddingMlp,
+    EmbeddingMlpConfig, Graph, Init, Matrix, Network, Pooling, Result, ScoringMemory, TableId,
+    TableSource, Tape, Weights, WeightsBuilder,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All parameters and tables by name, row by row.
 pub type Values = BTreeMap<String, Vec<f64>>;
@@ -219,4 +219,49 @@ pub fn bits(weights: &Weights) -> Vec<u32> {
     let statistics =
         weights.statistics.iter().flat_map(|s| [s.mean.clone(), s.variance.clone()].concat());
     parameters.chain(tables).chain(statistics).map(f32::to_bits).collect()
+}
+
+/// Embeddings, pooling and MLP, with gradients of every size.
+pub struct Probe(EmbeddingMlp);
+
+impl Architecture for Probe {
+    fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
+        let user = self.0.pooled_user(graph, Pooling::Sum)?;
+        let candidate = self.0.candidate(graph)?;
+        // The frame's output goes on through a readout, so that gradients are of every size.
+        let logit = self.0.logit(graph, &[&user, &candidate])?;
+        let direct = read_out(graph, &user)?;
+        graph.add(&logit, &direct)
+    }
+}
+
+/// Goods of [`schema`].
+pub const GOODS: u32 = 60;
+
+/// Goods and 30 categories.
+pub fn schema() -> Schema {
+    Schema::goods_and_categories(GOODS, 30)
+}
+
+/// A network of [`Probe`].
+pub fn probe(stream: &mut RandomStream) -> Network {
+    let config = EmbeddingMlpConfig {
+        embedding_dim: 4,
+        hidden_units: vec![6],
+        activation: Activation::Prelu,
+        ..EmbeddingMlpConfig::default()
+    };
+    network(|builder| Probe(EmbeddingMlp::build(builder, &schema(), &config, 0).unwrap()), stream)
+}
+
+/// Rows of each table that the batch's ids name.
+pub fn rows_in(batch: &Batch) -> BTreeMap<&'static str, BTreeSet<usize>> {
+    let ids = |group: usize, field: usize| {
+        batch.groups[group].fields[field].ids.iter().map(|&id| id as usize)
+    };
+    BTreeMap::from([
+        ("embedding/goods_id", ids(0, 0).chain(ids(1, 0)).collect()),
+        ("embedding/cate_id", ids(0, 1).chain(ids(1, 1)).collect()),
+        ("item_bias", ids(1, 0).collect()),
+    ])
 }

@@ -56,7 +56,8 @@ pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
     let path = directory.join(MODEL_FILE);
     let bytes = std::fs::read(&path)
         .with_context(|| format!("cannot read the weights {}", path.display()))?;
-    let mut network = config.model.network(&dataset.schema, SeedStreams::new(record.seed))?;
+    let features = config.regularizer.features(&dataset)?;
+    let mut network = config.model.network(&features.schema, SeedStreams::new(record.seed))?;
     network
         .weights
         .import(&NamedTensors::from_bytes(&bytes)?)
@@ -64,7 +65,7 @@ pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
     let history = (config.train.max_history > 0).then_some(config.train.max_history);
     let size = config.train.evaluation_batch_size;
     let scores = pool(arguments.threads)?
-        .install(|| score_split(&network, &dataset, Split::Test, size, history))?;
+        .install(|| score_split(&network, &features, Split::Test, size, history))?;
     let test = Evaluation::of(&dataset, Split::Test, &scores)?;
     let variants: Vec<(&str, f64)> = [
         ("authors", GaucVariant::Authors),

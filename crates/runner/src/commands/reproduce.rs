@@ -1,15 +1,13 @@
 //! `reproduce` and `report`.
 
 use crate::cli::{ReportArguments, ReproduceArguments};
-use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
-use crate::{config, data, environment, fetch, grid, output};
+use crate::{data, environment, fetch, grid, output, plan};
 use anyhow::{Context, Result};
 use ctr_core::{Dataset, Protocol, RunRecord, write_atomic};
 use ctr_dataset_prep::Prepared;
 use ctr_report::ReportOptions;
-use std::cmp::Reverse;
 use std::path::Path;
 use std::time::Instant;
 
@@ -23,28 +21,16 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     std::fs::create_dir_all(&runs)
         .with_context(|| format!("cannot make the folder {}", runs.display()))?;
     let datasets = datasets(&suite, arguments, &progress)?;
-    let mut jobs = Vec::new();
-    for dataset in &datasets {
-        for preset in &suite.presets {
-            for &model in &suite.models {
-                for settings in suite.settings_of(model, &dataset.id) {
-                    let config = config::resolve(model, preset, None, &settings)?;
-                    jobs.extend(suite.seeds.iter().map(|&seed| Job {
-                        dataset,
-                        config: config.clone(),
-                        seed,
-                    }));
-                }
-            }
-        }
-    }
-    // The longest runs first, so that no core waits for one of them at the end.
-    jobs.sort_by_key(|job| {
-        (Reverse(job.config.model.id()), Reverse(job.dataset.train.rows()), job.seed)
-    });
+    let rows = plan::rows(&suite, &datasets)?;
     let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
+    let jobs = plan::first_jobs(&rows);
     progress.line(&format!("{} runs, {workers} at a time", jobs.len()));
-    let records = grid::run_all(&jobs, &runs, workers, &progress)?;
+    let mut records = grid::run_all(&jobs, &runs, workers, &progress)?;
+    let jobs = plan::second_jobs(&rows, &records)?;
+    if !jobs.is_empty() {
+        progress.line(&format!("{} runs with what validation chose", jobs.len()));
+        records.extend(grid::run_all(&jobs, &runs, workers, &progress)?);
+    }
     if !suite.variants.is_empty() {
         let table = validation_table(&records);
         let path = arguments.out.join("tuning.md");
@@ -52,7 +38,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         return output::result(&format!("{table}\nwritten to {}", path.display()));
     }
     write_report(&runs, &arguments.out, &progress)?;
-    progress.line(&format!("{} runs in {:.0} s", jobs.len(), begun.elapsed().as_secs_f64()));
+    progress.line(&format!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -89,6 +75,9 @@ fn datasets(
             ));
         }
         found.extend(provide(&suite.fallback)?);
+    }
+    for id in suite.datasets_of_arms().filter(|id| !suite.datasets.iter().any(|own| own == id)) {
+        found.extend(provide(id)?);
     }
     let mut datasets = Vec::new();
     for prepared in &found {

@@ -1,4 +1,4 @@
-//! Penalties on table rows.
+//! In how many samples each table row occurs.
 
 use crate::lookup::IdColumns;
 use crate::{Error, Result, Weights};
@@ -40,7 +40,7 @@ impl Occurrences {
                         Some(bounds) => bounds[0] as usize..bounds[1] as usize,
                         None => row..row + 1,
                     };
-                    for &id in events.flat_map(|event| column.bag(event).0) {
+                    for id in events.flat_map(|event| column.uses(event)) {
                         let id = id as usize;
                         if last[id] != self.samples {
                             last[id] = self.samples;
@@ -56,47 +56,6 @@ impl Occurrences {
     /// n_j of each table's rows.
     pub fn counts(&self) -> &[Vec<u32>] {
         &self.counts
-    }
-}
-
-/// For each table the factor of each row's penalty: the gradient of row j gains `factor_j · w_j` in
-/// batches that contain j. Tables without a penalty have none.
-#[derive(Clone, Debug, Default)]
-pub struct RowPenalties {
-    factors: Vec<Vec<f32>>,
-}
-
-impl RowPenalties {
-    /// Mini-batch-aware regularization (paper, section 5.1, equation 7): the penalty of feature j is
-    /// λ / n_j in batches that contain it and nothing elsewhere, where n_j is the number of training
-    /// samples with j. `occurrences` gives n_j for each table and row; a row that no sample has keeps
-    /// factor λ.
-    ///
-    /// # Errors
-    /// When the numbers of tables or rows differ, or λ is negative or not a number.
-    pub fn mini_batch_aware(
-        weights: &Weights,
-        lambda: f32,
-        occurrences: &[Vec<u32>],
-    ) -> Result<Self> {
-        if !(lambda >= 0.0 && lambda.is_finite()) {
-            return Err(Error::Config(format!("λ is {lambda}, expected a number from 0")));
-        }
-        let fits = weights.tables.len() == occurrences.len()
-            && weights.tables.iter().zip(occurrences).all(|(table, n)| table.vocabulary == n.len());
-        if !fits {
-            return Err(Error::Config("occurrences are counted for other tables".into()));
-        }
-        let factors = occurrences
-            .iter()
-            .map(|counts| counts.iter().map(|&n| lambda / n.max(1) as f32).collect())
-            .collect();
-        Ok(Self { factors })
-    }
-
-    /// What the gradient of row `id` of the `index`-th table gains, as a multiple of the row.
-    pub(crate) fn factor(&self, index: usize, id: u32) -> Option<f32> {
-        self.factors.get(index).and_then(|factors| factors.get(id as usize)).copied()
     }
 }
 
@@ -138,17 +97,5 @@ mod tests {
         assert_eq!(occurrences.counts()[0], [0, 1, 2, 1, 2, 0]);
         occurrences.add(&weights, &batch).unwrap();
         assert_eq!(occurrences.counts()[0], [0, 2, 4, 2, 4, 0]);
-    }
-
-    #[test]
-    fn the_penalty_is_lambda_over_n() {
-        let weights = weights();
-        let counts = [vec![0, 1, 2, 4, 8, 16]];
-        let penalties = RowPenalties::mini_batch_aware(&weights, 0.5, &counts).unwrap();
-        for (id, factor) in [(0, 0.5f32), (2, 0.25), (5, 0.03125)] {
-            assert_eq!(penalties.factor(0, id), Some(factor));
-        }
-        assert!(RowPenalties::mini_batch_aware(&weights, -1.0, &counts).is_err());
-        assert!(RowPenalties::mini_batch_aware(&weights, 0.5, &[vec![1; 5]]).is_err());
     }
 }
