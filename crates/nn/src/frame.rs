@@ -230,7 +230,8 @@ impl EmbeddingMlp {
         let behaviors = self.behaviors(graph)?;
         let offsets = self.offsets(graph);
         let pooled = graph.pool(&behaviors, &offsets, pooling)?;
-        self.user(graph, pooled)
+        let user = self.user(graph, pooled)?;
+        if graph.shared_history { graph.repeat_first_row(&user) } else { Ok(user) }
     }
 
     /// Normalization and projection of a user vector, where configured.

@@ -104,6 +104,8 @@ pub struct Graph<'p, T: Tape> {
     pub(crate) moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
     pub(crate) collected: Rc<RefCell<Collected>>,
     pub(crate) pool: Pool,
+    /// All rows have the one history that the batch holds (see `rank.rs`).
+    pub(crate) shared_history: bool,
     tape: T,
     device: Cpu,
 }
@@ -125,6 +127,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             moved_statistics: Vec::new(),
             collected: Rc::default(),
             pool,
+            shared_history: false,
             tape: T::default(),
             device,
         }

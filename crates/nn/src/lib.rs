@@ -17,6 +17,7 @@ pub mod model_checks;
 mod ops;
 mod optimizer;
 mod persist;
+mod rank;
 mod regularizer;
 mod shards;
 mod step;

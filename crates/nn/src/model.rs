@@ -16,6 +16,13 @@ pub trait Architecture: Send + Sync + 'static {
     /// # Errors
     /// When the batch does not fit the schema that the model was built for.
     fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix>;
+
+    /// Whether [`Architecture::logits`] can give the logits of many candidates for one history without a
+    /// copy of it for each: its parts then are those of [`crate::EmbeddingMlp`] and
+    /// [`crate::ActivationUnit`] alone.
+    fn shares_history(&self) -> bool {
+        false
+    }
 }
 
 /// [`Architecture`] without its type parameter, so that a model can be chosen at run time.
@@ -31,6 +38,9 @@ pub trait CtrModel: Send + Sync {
     /// # Errors
     /// Those of [`Architecture::logits`].
     fn scoring_logits(&self, graph: &mut Graph<'_, Scoring>) -> Result<Matrix>;
+
+    /// See [`Architecture::shares_history`].
+    fn can_share_history(&self) -> bool;
 }
 
 impl<A: Architecture> CtrModel for A {
@@ -40,6 +50,10 @@ impl<A: Architecture> CtrModel for A {
 
     fn scoring_logits(&self, graph: &mut Graph<'_, Scoring>) -> Result<Matrix> {
         self.logits(graph)
+    }
+
+    fn can_share_history(&self) -> bool {
+        self.shares_history()
     }
 }
 
@@ -78,13 +92,13 @@ pub struct StepReport {
 /// Memory reused from one scoring call to the next.
 #[derive(Debug, Default)]
 pub struct ScoringMemory {
-    free: Vec<Vec<f32>>,
-    device: Cpu,
+    pub(crate) free: Vec<Vec<f32>>,
+    pub(crate) device: Cpu,
 }
 
 /// A model, its weights, and the memory that steps reuse.
 pub struct Network {
-    model: Box<dyn CtrModel>,
+    pub(crate) model: Box<dyn CtrModel>,
     /// The weights.
     pub weights: Weights,
     /// Penalties on table rows; none at first.

@@ -124,6 +124,8 @@ pub struct Checked {
     pub smallest_gap: f32,
     /// Largest difference between a row scored alone and among others.
     pub alone_difference: f32,
+    /// Largest difference between the candidates of one user ranked together and scored row by row.
+    pub ranking_difference: f32,
     /// Loss after learning 32 rows by heart.
     pub overfitted_loss: f64,
     /// Whether stored and reloaded weights score bit by bit alike.
@@ -146,6 +148,7 @@ impl Checked {
             ("a user's positive and negative score alike", self.smallest_gap > 1e-4),
             ("swapping the candidates does not swap the scores", self.swap_difference < 1e-5),
             ("a score depends on the batch's other rows", self.alone_difference < 1e-5),
+            ("ranking differs from scoring", self.ranking_difference < 1e-5),
             ("32 rows cannot be learned by heart", self.overfitted_loss < 0.01),
             ("reloaded weights score otherwise", self.reload_equal),
         ];
@@ -194,6 +197,27 @@ pub fn check(
         alone_difference = alone_difference.max(difference(alone[0], among_others));
     }
 
+    let mut ranking_difference = 0.0f32;
+    for owner in 0..batch.rows() {
+        let mut request = select_rows(schema, &batch, &vec![owner; batch.rows()]);
+        for (index, group) in schema.groups.iter().enumerate() {
+            if group.role == Role::Candidate {
+                request.groups[index] = batch.groups[index].clone();
+            }
+        }
+        let scores = network.score(&request, &mut memory)?;
+        let one = select_rows(schema, &batch, &[owner]);
+        for (index, group) in schema.groups.iter().enumerate() {
+            if group.role == Role::Behaviors {
+                request.groups[index] = one.groups[index].clone();
+            }
+        }
+        let ranked = network.rank(&request, &mut memory)?;
+        let pairs = scores.iter().zip(&ranked);
+        ranking_difference =
+            pairs.map(|(&left, &right)| difference(left, right)).fold(ranking_difference, f32::max);
+    }
+
     let mut fresh = build()?;
     let config = OptimizerConfig {
         kind: OptimizerKind::Adam,
@@ -219,6 +243,7 @@ pub fn check(
         swap_difference,
         smallest_gap,
         alone_difference,
+        ranking_difference,
         overfitted_loss,
         reload_equal,
     })

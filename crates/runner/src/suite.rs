@@ -214,7 +214,12 @@ mod tests {
         assert_eq!(points.len(), 4);
         assert_eq!(
             points[1],
-            ["train.epochs=3", "regularizer=\"mba\"", "regularizer.lambda=0.2", "train.batch_size=32"]
+            [
+                "train.epochs=3",
+                "regularizer=\"mba\"",
+                "regularizer.lambda=0.2",
+                "train.batch_size=32"
+            ]
         );
     }
 }

@@ -56,6 +56,10 @@ impl BaseModel {
 }
 
 impl Architecture for BaseModel {
+    fn shares_history(&self) -> bool {
+        true
+    }
+
     fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
         let user = self.frame.pooled_user(graph, self.pooling)?;
         let candidate = self.frame.candidate(graph)?;

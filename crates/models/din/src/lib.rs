@@ -78,6 +78,10 @@ impl Din {
 }
 
 impl Architecture for Din {
+    fn shares_history(&self) -> bool {
+        true
+    }
+
     fn logits<T: Tape>(&self, graph: &mut Graph<'_, T>) -> Result<Matrix> {
         let behaviors = self.frame.behaviors(graph)?;
         let candidate = self.frame.candidate(graph)?;

@@ -134,6 +134,12 @@ impl ActivationUnit {
         behaviors: &Matrix,
         offsets: &Arc<Vec<u32>>,
     ) -> Result<Matrix> {
+        if graph.shared_history {
+            let first = self.first.forward_shared(graph, candidates, behaviors)?;
+            let hidden = self.first_activation.forward(graph, &first)?;
+            let scores = self.rest.forward_from_first(graph, hidden)?;
+            return graph.attention_pool_shared(&scores, behaviors, self.normalization);
+        }
         let scores = self.scores(graph, candidates, behaviors, offsets)?;
         graph.attention_pool(&scores, behaviors, offsets, self.normalization)
     }

@@ -159,6 +159,55 @@ impl SplitLayer {
         Ok(out)
     }
 
+    /// The same for every pair of a candidate and a behavior of one history, candidate by candidate: (rows ·
+    /// events) × units. The history's part, (W₂ − W₃)k, is computed once. For scoring alone: nothing goes on
+    /// the tape.
+    pub fn forward_shared<T: Tape>(
+        &self,
+        graph: &mut Graph<'_, T>,
+        candidates: &Matrix,
+        behaviors: &Matrix,
+    ) -> Result<Matrix> {
+        let (dim, units) = (self.dim, self.units);
+        let (rows, events) = (candidates.shape().0, behaviors.shape().0);
+        if candidates.shape().1 != dim || behaviors.shape().1 != dim {
+            return Err(Error::Shape {
+                op: "activation_unit",
+                left: candidates.shape(),
+                right: behaviors.shape(),
+            });
+        }
+        let (weight, bias) = (graph.parameter(self.weight), graph.parameter(self.bias));
+        let derived = weight.derived();
+        let product_weight = &weight.values()[weight.values().len() - dim * units..];
+        let (q, k) = (candidates.values(), behaviors.values());
+        let mut query_part = graph.pool.take(rows * units);
+        let write = Write::Onto(bias.values());
+        multiply(View::new(q, rows, dim), &derived.query, &mut query_part, write);
+        let mut key_part = graph.pool.take(events * units);
+        multiply(View::new(k, events, dim), &derived.key, &mut key_part, Write::Over);
+        let mut out = graph.pool.take(rows * events * units);
+        let mut product = graph.pool.take(events * dim);
+        let parts = out.chunks_exact_mut((events * units).max(1));
+        for ((out, q), query_part) in
+            parts.zip(q.chunks_exact(dim)).zip(query_part.chunks_exact(units))
+        {
+            repeat_row(query_part, out);
+            add(&key_part, out);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (k, to) in k.chunks_exact(dim).zip(product.chunks_exact_mut(dim)) {
+                        multiply_into(q, k, to);
+                    }
+                },
+            );
+            multiply(View::new(&product, events, dim), product_weight, out, Write::Add);
+        }
+        drop((query_part, key_part, product));
+        graph.matrix_of("activation_unit", out, rows * events, units)
+    }
+
     /// Adds to the gradient of the whole weight: block by block that of the split form.
     fn weight_gradient(
         &self,

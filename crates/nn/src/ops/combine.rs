@@ -4,6 +4,17 @@ use crate::kernels::{add, multiply_add, multiply_into, sigmoid_backward, sum_int
 use crate::{Error, Graph, Matrix, ParameterId, Result, Tape};
 
 impl<T: Tape> Graph<'_, T> {
+    /// The one row of a matrix for every row of this pass. For scoring alone: nothing goes on the tape.
+    pub(crate) fn repeat_first_row(&mut self, input: &Matrix) -> Result<Matrix> {
+        let (rows, width) = (self.rows(), input.shape().1);
+        if input.shape().0 != 1 {
+            return Err(Error::Shape { op: "repeat", left: input.shape(), right: (1, width) });
+        }
+        let mut out = self.pool.take(rows * width);
+        crate::kernels::repeat_row(input.values(), &mut out);
+        self.matrix_of("repeat", out, rows, width)
+    }
+
     /// Matrices of equally many rows, side by side.
     ///
     /// # Errors

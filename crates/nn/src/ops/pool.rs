@@ -1,7 +1,7 @@
 //! From a ragged history to one vector a row (paper, equation 1), plain or weighted (equation 3).
 
 use crate::kernels::plain::{axpy, dot, scale_into};
-use crate::kernels::{exp_in_place, vectorized};
+use crate::kernels::{View, Write, exp_in_place, multiply, vectorized};
 use crate::{AttentionNormalization, Error, Graph, Matrix, Result, Tape};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -147,6 +147,33 @@ impl<T: Tape> Graph<'_, T> {
             });
         }
         Ok(out)
+    }
+
+    /// The same for one history of all rows: `scores` are those of every pair of a row and an event, row by
+    /// row. For scoring alone: nothing goes on the tape.
+    pub(crate) fn attention_pool_shared(
+        &mut self,
+        scores: &Matrix,
+        events: &Matrix,
+        normalization: AttentionNormalization,
+    ) -> Result<Matrix> {
+        let ((count, width), rows) = (events.shape(), self.rows());
+        if scores.shape() != (rows * count, 1) {
+            return Err(Error::Shape {
+                op: "attention_pool",
+                left: scores.shape(),
+                right: (rows * count, 1),
+            });
+        }
+        let mut weights = self.pool.take(rows * count);
+        weights.copy_from_slice(scores.values());
+        if let Some(scale) = normalization.scale(width) {
+            let offsets: Vec<u32> = (0..=rows as u32).map(|row| row * count as u32).collect();
+            softmax_rows(&mut weights, &offsets, scale);
+        }
+        let mut out = self.pool.take(rows * width);
+        multiply(View::new(&weights, rows, count), events.values(), &mut out, Write::Over);
+        self.matrix_of("attention_pool", out, rows, width)
     }
 }
 
