@@ -71,13 +71,16 @@ fn by_values(one: &[String], other: &[String]) -> Ordering {
     pairs.fold(Ordering::Equal, Ordering::then)
 }
 
+/// Settings that make a row of their own and say nothing new in it.
+const OF_THE_ROW: [&str; 2] = ["regularizer.kind", "regularizer.norm"];
+
 /// The paths in which the configurations differ; those of the regularizer if there is one configuration.
 fn keys(cells: &[&Cell]) -> Vec<String> {
     let settings: Vec<BTreeMap<String, String>> =
         cells.iter().map(|cell| variants::settings(cell.config())).collect();
     let all: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
     let shown = |key: &String| match settings.as_slice() {
-        [_] => key.starts_with("regularizer.") && key != "regularizer.kind",
+        [_] => key.starts_with("regularizer.") && !OF_THE_ROW.contains(&key.as_str()),
         many => many.iter().any(|other| other.get(key) != many[0].get(key)),
     };
     all.into_iter().filter(|key| shown(key)).cloned().collect()

@@ -43,6 +43,8 @@ pub(crate) struct Extra {
 pub(crate) struct ComparisonTable<'a> {
     /// `table4`.
     pub id: &'static str,
+    /// What a row is.
+    pub rows: &'static str,
     pub slice: &'a Slice<'a>,
     pub published: Option<&'a PublishedTable>,
     pub caption: String,
@@ -104,7 +106,7 @@ impl ComparisonTable<'_> {
 
     pub(crate) fn table(&self) -> Table {
         let (column, heading) = (self.slice.column(), self.slice.heading());
-        let mut columns = vec![Column::text("row")];
+        let mut columns = vec![Column::text(self.rows)];
         columns.push(Column::number("paper, Alibaba", "AUC"));
         columns.push(Column::number("paper, Alibaba", "RelaImpr"));
         let position = columns.len();
@@ -264,7 +266,7 @@ pub(crate) fn notes(base: &str) -> Vec<String> {
          equally many the one with the highest mean validation gAUC. Test never chooses."
             .into(),
         format!(
-            "RelaImpr (equation 11) is over {base}, of the means, ± the standard deviation over pairs \
+            "RelaImpr (equation 11) of the means is over {base}; ± is the standard deviation over pairs \
              of runs with the same seed where there are two or more."
         ),
         format!(

@@ -50,7 +50,7 @@ pub(crate) fn regularization(slice: &Slice) -> Regularization {
         let (color, mark) = form.style();
         for runs in together(&runs) {
             lines.push(RegularizerLine {
-                title: form.title(),
+                title: form.short_title(),
                 color,
                 mark,
                 in_paper: form.in_paper(),

@@ -68,11 +68,12 @@ impl Regularization {
     fn draw_panel(&self, index: usize, area: &Canvas) -> Drawn {
         let kind = &PANELS[index];
         let epochs = self.epochs();
+        let last = index + 1 == PANELS.len();
         let of_lines = range(&self.lines, index);
         let (mut low, mut high) = of_lines.unwrap_or((0.0, 1.0));
         let mut title = kind.title.to_string();
         let mut ceiling = None;
-        if let Some(value) = self.ceiling.filter(|_| index + 1 == PANELS.len()) {
+        if let Some(value) = self.ceiling.filter(|_| last) {
             match with_ceiling((low, high), value) {
                 Some(wider) => {
                     (low, high) = wider;
@@ -88,14 +89,13 @@ impl Regularization {
             .caption(title, font(TEXT + 2))
             .margin(px(8))
             .margin_right(px(26))
-            .x_label_area_size(px(56))
-            .y_label_area_size(px(94))
+            .x_label_area_size(px(if last { 56 } else { 30 }))
+            .y_label_area_size(px(80))
             .build_cartesian_2d(0.0..epochs * 1.02, low..high)?;
         let digits = if high - low < 0.05 { 4 } else { 3 };
         chart
             .configure_mesh()
-            .x_desc("epochs")
-            .y_desc(kind.title)
+            .x_desc(if last { "epochs" } else { "" })
             .x_labels((epochs.floor() as usize + 1).clamp(5, 13))
             .y_labels(6)
             .x_label_formatter(&|epoch| format!("{}", format::rounded(*epoch, 2)))
@@ -114,7 +114,7 @@ impl Regularization {
             return Ok(());
         }
         if epochs <= EPOCH_LINES {
-            let upright = RGBColor(150, 150, 150).stroke_width(SCALE);
+            let upright = RGBColor(175, 175, 175).stroke_width(SCALE);
             for epoch in 1..=(epochs + 1e-9).floor() as u32 {
                 let x = f64::from(epoch);
                 chart.draw_series([PathElement::new([(x, low), (x, high)], upright)])?;

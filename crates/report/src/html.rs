@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 
 const TEMPLATE: &str = include_str!("../templates/index.html");
 
+/// More configurations than this are counted, not named: a search has dozens.
+const NAMED_CONFIGURATIONS: usize = 8;
+
 /// What the template sees. All texts are plain; the template escapes them.
 #[derive(Serialize)]
 struct Page<'a> {
@@ -36,8 +39,10 @@ struct Overview {
     content: String,
     simulated: bool,
     models: Vec<String>,
-    /// Labels of the configurations; one empty label where there is one configuration.
+    /// Labels of the configurations that have one, unless there are too many to read here.
     configurations: Vec<String>,
+    /// How many have a label.
+    labels: usize,
     seeds: Vec<u64>,
     runs: usize,
     diverged: usize,
@@ -157,13 +162,20 @@ fn overview(study: &Study) -> Vec<Overview> {
             let rows = |split: &str| {
                 block.data.rows.get(split).map_or_else(|| "?".into(), |&rows| format::count(rows))
             };
+            let configurations = distinct(
+                cells.iter().map(|(row, _)| row.label.text()).filter(|label| !label.is_empty()),
+            );
             lines.push(Overview {
                 dataset: dataset.id.clone(),
                 protocol: block.protocol.to_string(),
                 content: block.content().to_string(),
                 simulated: block.data.simulated,
                 models: titles(&cells),
-                configurations: distinct(cells.iter().map(|(row, _)| row.label.text())),
+                labels: configurations.len(),
+                configurations: match configurations.len() {
+                    2..=NAMED_CONFIGURATIONS => configurations,
+                    _ => Vec::new(),
+                },
                 seeds: runs()
                     .map(|run| run.record.seed)
                     .collect::<BTreeSet<_>>()

@@ -111,7 +111,7 @@ pub(crate) fn draw(area: &Canvas, entries: &[Entry], width: u32, key: &Key) -> D
             }
             Sample::Upright => {
                 after = 16;
-                let line = RGBColor(150, 150, 150).stroke_width(SCALE);
+                let line = RGBColor(175, 175, 175).stroke_width(SCALE);
                 area.draw(&PathElement::new(
                     [(x + px(4), y - px(10)), (x + px(4), y + px(10))],
                     line,

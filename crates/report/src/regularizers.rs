@@ -74,7 +74,7 @@ impl Kind {
             Self::Mba => "With goods_ids and MBA reg.".into(),
             Self::L2 => "With goods_ids and L2 reg.".into(),
             Self::MbaL1 => "With goods_ids and MBA reg. in its L1 form".into(),
-            Self::LazyL2 => "With goods_ids and row decay, lazily applied".into(),
+            Self::LazyL2 => "With goods_ids and lazily applied row decay".into(),
             Self::Other(name) => format!("With goods_ids and {name} reg."),
         }
     }
@@ -124,12 +124,33 @@ impl Form {
             _ => self.kind.title(),
         };
         if self.one_epoch {
-            title += ", one epoch only";
+            title += " for one epoch only";
         }
         if self.reinitialized {
-            title += ", embeddings drawn again every epoch";
+            title += " and embeddings drawn again every epoch";
         }
         title
+    }
+
+    /// A title for legends, where every line is BaseModel's.
+    pub(crate) fn short_title(&self) -> String {
+        let mut parts = Vec::new();
+        match &self.kind {
+            Kind::WithoutGoodsIds => parts.push("without goods_ids"),
+            Kind::None if self.is_usual() => parts.push("without reg."),
+            Kind::None => {}
+            Kind::Dropout => parts.push("dropout"),
+            Kind::Filter => parts.push("filter"),
+            Kind::Difacto => parts.push("DiFacto"),
+            Kind::Mba => parts.push("MBA"),
+            Kind::L2 => parts.push("L2"),
+            Kind::MbaL1 => parts.push("MBA (L1)"),
+            Kind::LazyL2 => parts.push("lazy row decay"),
+            Kind::Other(name) => parts.push(name),
+        }
+        parts.extend(self.one_epoch.then_some("one epoch only"));
+        parts.extend(self.reinitialized.then_some("embeddings drawn again"));
+        parts.join(", ")
     }
 
     /// Color and number of the mark in pictures: Okabe and Ito's colors for the paper's rows, with the
@@ -192,7 +213,7 @@ mod tests {
         let ids: Vec<String> = forms.iter().map(Form::id).collect();
         assert_eq!(ids[5..8], ["mba", "l2", "mba_l1"]);
         assert_eq!(ids[9..], ["new", "none_one_epoch", "none_reinitialized"]);
-        assert_eq!(forms[10].title(), "With goods_ids, one epoch only");
+        assert_eq!(forms[10].title(), "With goods_ids for one epoch only");
         // Lines are told apart by color and mark.
         let mut styles: Vec<_> = forms.iter().map(Form::style).collect();
         styles.sort_unstable();

@@ -91,6 +91,7 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
     };
     ComparisonTable {
         id: "table4",
+        rows: "BaseModel",
         slice,
         published: references.paper_table("4"),
         caption: format!(

@@ -86,6 +86,7 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
     };
     ComparisonTable {
         id: "table5",
+        rows: "model",
         slice,
         published: references.paper_table("5"),
         caption: format!(

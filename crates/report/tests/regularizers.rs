@@ -62,6 +62,7 @@ fn validation_chooses_and_test_does_not() {
         "{table}"
     );
     assert!(!table.contains("0.6900"), "{table}");
+    assert!(text(&summary, "table4.tex").contains("tried $\\lambda$, validation gAUC"));
     let csv = text(&summary, "table4.csv");
     let chosen = csv.lines().find(|line| line.contains(",mba,")).unwrap();
     assert!(chosen.contains("0.001:0.591 0.01:0.595 0.1:0.592"), "{chosen}");
@@ -109,6 +110,7 @@ fn all_rows_of_the_paper_stand_in_its_order_and_ours_follow() {
     again.config_sha256 = "again".into();
     records.extend([once, again]);
     let (_folder, summary) = report_records(&records);
+    assert!(!text(&summary, "index.html").contains("configurations: ;"));
     let table = text(&summary, "table4.md");
     let titles = [
         "Without goods_ids feature and reg.",
@@ -119,8 +121,8 @@ fn all_rows_of_the_paper_stand_in_its_order_and_ours_follow() {
         "With goods_ids and MBA reg.",
         "With goods_ids and L2 reg.",
         "With goods_ids and MBA reg. in its L1 form",
-        "With goods_ids, one epoch only",
-        "With goods_ids, embeddings drawn again every epoch",
+        "With goods_ids for one epoch only",
+        "With goods_ids and embeddings drawn again every epoch",
     ];
     let places: Vec<usize> =
         titles.iter().map(|title| table.find(&format!("| {title} |")).unwrap()).collect();
