@@ -34,6 +34,15 @@ pub(crate) fn compare(study: &DatasetStudy, block: usize, cell: &Cell) -> Option
     }
     // A BaseModel is nearest to itself and has 0 % there; that is the row that reads as the base.
     let (unlike, base) = bases.into_iter().next()?;
+    let mut comparison = over(cell, base)?;
+    if is_base {
+        comparison.paired = None;
+    }
+    Some(Comparison { unlike, ..comparison })
+}
+
+/// The cell against a base that its table names; over itself it is 0 % without a deviation.
+pub(crate) fn over(cell: &Cell, base: &Cell) -> Option<Comparison> {
     let percent = rela_impr(cell.gauc()?.mean, base.gauc()?.mean).ok()?;
     let bases = base.by_seed();
     let pairs: Vec<f64> = cell
@@ -44,9 +53,10 @@ pub(crate) fn compare(study: &DatasetStudy, block: usize, cell: &Cell) -> Option
             rela_impr(value, *base).ok()
         })
         .collect();
-    let paired = (!is_base)
+    let paired = (!std::ptr::eq(cell, base))
         .then(|| Summary::of(&pairs))
         .flatten()
         .and_then(|summary| Some((summary.std?, summary.n)));
+    let unlike = variants::training_differences(cell.config(), base.config());
     Some(Comparison { percent, paired, unlike })
 }

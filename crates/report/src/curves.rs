@@ -7,10 +7,10 @@ use crate::variants::Label;
 use ctr_core::CurvePoint;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A value at a step, with the smallest and largest over seeds.
+/// A value at a step or epoch, with the smallest and largest over seeds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
-    pub step: f64,
+    pub x: f64,
     pub mean: f64,
     pub low: f64,
     pub high: f64,
@@ -56,7 +56,7 @@ pub(crate) fn curves(dataset: &DatasetStudy, block: usize) -> Vec<Curve> {
 }
 
 /// All runs as one group if they can be averaged, else each alone.
-fn together<'a, 'b>(runs: &'b [&'a Run]) -> Vec<&'b [&'a Run]> {
+pub(crate) fn together<'a, 'b>(runs: &'b [&'a Run]) -> Vec<&'b [&'a Run]> {
     let common = |value: fn(&CurvePoint) -> Option<f64>| series(runs, value).len();
     let longest = runs.iter().map(|run| run.record.curve.len()).max().unwrap_or(0);
     if runs.is_empty() {
@@ -91,13 +91,24 @@ fn series(runs: &[&Run], value: impl Fn(&CurvePoint) -> Option<f64>) -> Vec<Poin
         .filter(|(_, values)| values.len() == runs.len())
         .filter_map(|(step, values)| {
             Some(Point {
-                step: step as f64,
+                x: step as f64,
                 mean: Summary::of(&values)?.mean,
                 low: values.iter().copied().fold(f64::INFINITY, f64::min),
                 high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             })
         })
         .collect()
+}
+
+/// The same against epochs, without the evaluation before training.
+pub(crate) fn by_epoch(runs: &[&Run], value: impl Fn(&CurvePoint) -> Option<f64>) -> Vec<Point> {
+    let points = runs.iter().flat_map(|run| &run.record.curve);
+    let epochs: BTreeMap<u64, f64> = points.map(|point| (point.step, point.epoch)).collect();
+    let place = |point: Point| {
+        let x = *epochs.get(&(point.x as u64))?;
+        (x > 0.0).then_some(Point { x, ..point })
+    };
+    series(runs, value).into_iter().filter_map(place).collect()
 }
 
 fn chosen(run: &Run) -> Option<(f64, f64)> {
@@ -127,39 +138,53 @@ pub(crate) fn floor(curves: &[Curve]) -> Option<f64> {
     (floor.is_finite() && top - floor < WORTHWHILE * (top - bottom)).then_some(floor)
 }
 
-/// The parts of a line that lie above a floor, cut where it crosses it.
-pub(crate) fn above(points: &[Point], floor: f64) -> Vec<Vec<(f64, f64)>> {
+/// The parts of a line that lie between two values, cut where it crosses them.
+pub(crate) fn within(line: &[(f64, f64)], low: f64, high: f64) -> Vec<Vec<(f64, f64)>> {
+    let inside = |place: (f64, f64)| low <= place.1 && place.1 <= high;
     let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
-    let mut previous: Option<(f64, f64)> = None;
-    for point in points {
-        let here = (point.step, point.mean);
-        let crossing =
-            previous.filter(|before| (before.1 < floor) != (here.1 < floor)).map(|before| {
-                let share = (floor - before.1) / (here.1 - before.1);
-                (before.0 + share * (here.0 - before.0), floor)
-            });
-        if here.1 >= floor {
-            if parts.is_empty() || crossing.is_some() {
-                parts.push(crossing.into_iter().collect());
-            }
-            if let Some(part) = parts.last_mut() {
-                part.push(here);
-            }
-        } else if let (Some(crossing), Some(part)) = (crossing, parts.last_mut()) {
-            part.push(crossing);
+    if let Some(&only) = line.first().filter(|&&place| line.len() == 1 && inside(place)) {
+        parts.push(vec![only]);
+    }
+    for pair in line.windows(2) {
+        let [from, to] = [pair[0], pair[1]];
+        // Shares of the way at which the piece enters and leaves.
+        let rise = to.1 - from.1;
+        let at = |value: f64| (value - from.1) / rise;
+        let (enter, leave) = match rise.total_cmp(&0.0) {
+            std::cmp::Ordering::Greater => (at(low), at(high)),
+            std::cmp::Ordering::Less => (at(high), at(low)),
+            std::cmp::Ordering::Equal if inside(from) => (0.0, 1.0),
+            std::cmp::Ordering::Equal => continue,
+        };
+        let (enter, leave) = (enter.max(0.0), leave.min(1.0));
+        if enter >= leave {
+            continue;
         }
-        previous = Some(here);
+        // The ends themselves are not computed again, for they must be what they are.
+        let place = |share: f64, value: f64| (from.0 + share * (to.0 - from.0), value);
+        let cut = |share: f64| place(share, (from.1 + share * rise).clamp(low, high));
+        let begin = if enter > 0.0 { cut(enter) } else { from };
+        let end = if leave < 1.0 { cut(leave) } else { to };
+        match parts.last_mut().filter(|part| part.last() == Some(&begin)) {
+            Some(part) => part.push(end),
+            None => parts.push(vec![begin, end]),
+        }
     }
     parts
+}
+
+/// The means of points as a line.
+pub(crate) fn line(points: &[Point]) -> Vec<(f64, f64)> {
+    points.iter().map(|point| (point.x, point.mean)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(values: &[f64]) -> Vec<Point> {
+    fn points(values: &[f64]) -> Vec<Point> {
         let point =
-            |(step, &mean): (usize, &f64)| Point { step: step as f64, mean, low: mean, high: mean };
+            |(step, &mean): (usize, &f64)| Point { x: step as f64, mean, low: mean, high: mean };
         values.iter().enumerate().map(point).collect()
     }
 
@@ -168,19 +193,23 @@ mod tests {
             title: String::new(),
             color: (0, 0, 0),
             variant: 0,
-            test: line(values),
+            test: points(values),
             validation: vec![],
             chosen: vec![],
         }
     }
 
     #[test]
-    fn lines_are_cut_where_they_cross_the_floor() {
-        let parts = above(&line(&[0.0, 2.0, 0.0, 0.5, 3.0]), 1.0);
+    fn lines_are_cut_where_they_leave_the_picture() {
+        let within = |values: &[f64], low, high| within(&line(&points(values)), low, high);
+        let parts = within(&[0.0, 2.0, 0.0, 0.5, 3.0], 1.0, f64::INFINITY);
         assert_eq!(parts, [vec![(0.5, 1.0), (1.0, 2.0), (1.5, 1.0)], vec![(3.2, 1.0), (4.0, 3.0)]]);
-        let whole = above(&line(&[0.1, 0.2]), f64::NEG_INFINITY);
+        let whole = within(&[0.1, 0.2], f64::NEG_INFINITY, f64::INFINITY);
         assert_eq!(whole, [vec![(0.0, 0.1), (1.0, 0.2)]]);
-        assert!(above(&line(&[0.1, 0.2]), 1.0).is_empty());
+        assert!(within(&[0.1, 0.2], 1.0, 2.0).is_empty());
+        assert_eq!(within(&[4.0, 0.0, 0.0], 1.0, 3.0), [vec![(0.25, 3.0), (0.75, 1.0)]]);
+        assert_eq!(within(&[1.5], 1.0, 2.0), [vec![(0.0, 1.5)]]);
+        assert_eq!(within(&[1.5, 1.5], 1.0, 2.0), [vec![(0.0, 1.5), (1.0, 1.5)]]);
     }
 
     #[test]

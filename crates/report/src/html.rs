@@ -3,13 +3,15 @@
 use crate::reference::References;
 use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
 use crate::table::{NONE, Table};
-
-use crate::{Result, base64, format, models, table3};
+use crate::{Result, base64, format, models, table3, table4, table5};
 use minijinja::Environment;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 const TEMPLATE: &str = include_str!("../templates/index.html");
+
+/// More configurations than this are counted, not named: a search has dozens.
+const NAMED_CONFIGURATIONS: usize = 8;
 
 /// What the template sees. All texts are plain; the template escapes them.
 #[derive(Serialize)]
@@ -18,12 +20,13 @@ struct Page<'a> {
     simulated: bool,
     runs: usize,
     warnings: &'a [String],
-    table3: &'a [Table],
+    tables: &'a Contents,
     table3_notes: Vec<String>,
+    table4_notes: Vec<String>,
+    table5_notes: Vec<String>,
     withdrawn: Vec<String>,
-    pictures: Vec<EmbeddedPicture>,
-    table2: &'a Table,
-    cost: &'a Table,
+    curves: Vec<EmbeddedPicture>,
+    figure4: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
     sources: Vec<SourceDetails>,
 }
@@ -36,8 +39,10 @@ struct Overview {
     content: String,
     simulated: bool,
     models: Vec<String>,
-    /// Labels of the configurations; one empty label where there is one configuration.
+    /// Labels of the configurations that have one, unless there are too many to read here.
     configurations: Vec<String>,
+    /// How many have a label.
+    labels: usize,
     seeds: Vec<u64>,
     runs: usize,
     diverged: usize,
@@ -91,6 +96,17 @@ struct PublishedDetails {
     rows: Vec<[String; 6]>,
 }
 
+/// The tables; a list is empty where there are no runs for it.
+#[derive(Serialize)]
+pub(crate) struct Contents {
+    pub table1: Vec<Table>,
+    pub table2: Table,
+    pub table3: Vec<Table>,
+    pub table4: Vec<Table>,
+    pub table5: Vec<Table>,
+    pub cost: Table,
+}
+
 /// A picture to put into the page.
 pub(crate) struct Picture<'a> {
     pub title: String,
@@ -102,30 +118,22 @@ pub(crate) struct Picture<'a> {
 pub(crate) fn render(
     study: &Study,
     references: &References,
-    table3: &[Table],
-    table2: &Table,
-    cost: &Table,
-    pictures: &[Picture],
+    contents: &Contents,
+    curves: &[Picture],
+    figure4: &[Picture],
 ) -> Result<String> {
     let page = Page {
         overview: overview(study),
         simulated: study.datasets.iter().any(DatasetStudy::simulated),
         runs: study.runs,
         warnings: &study.warnings,
-        table3,
+        tables: contents,
         table3_notes: table3::notes(references),
+        table4_notes: table4::notes(),
+        table5_notes: table5::notes(),
         withdrawn: references.withdrawals(),
-        pictures: pictures
-            .iter()
-            .map(|picture| EmbeddedPicture {
-                title: picture.title.clone(),
-                base64: base64::encode(picture.file),
-                width: picture.size.0,
-                height: picture.size.1,
-            })
-            .collect(),
-        table2,
-        cost,
+        curves: embedded(curves),
+        figure4: embedded(figure4),
         records: records(study),
         sources: sources(references),
     };
@@ -133,6 +141,16 @@ pub(crate) fn render(
     let mut environment = Environment::new();
     environment.add_template("index.html", TEMPLATE)?;
     Ok(environment.get_template("index.html")?.render(minijinja::value::Serde(&page))?)
+}
+
+fn embedded(pictures: &[Picture]) -> Vec<EmbeddedPicture> {
+    let embed = |picture: &Picture| EmbeddedPicture {
+        title: picture.title.clone(),
+        base64: base64::encode(picture.file),
+        width: picture.size.0,
+        height: picture.size.1,
+    };
+    pictures.iter().map(embed).collect()
 }
 
 fn overview(study: &Study) -> Vec<Overview> {
@@ -144,13 +162,20 @@ fn overview(study: &Study) -> Vec<Overview> {
             let rows = |split: &str| {
                 block.data.rows.get(split).map_or_else(|| "?".into(), |&rows| format::count(rows))
             };
+            let configurations = distinct(
+                cells.iter().map(|(row, _)| row.label.text()).filter(|label| !label.is_empty()),
+            );
             lines.push(Overview {
                 dataset: dataset.id.clone(),
                 protocol: block.protocol.to_string(),
                 content: block.content().to_string(),
                 simulated: block.data.simulated,
                 models: titles(&cells),
-                configurations: distinct(cells.iter().map(|(row, _)| row.label.text())),
+                labels: configurations.len(),
+                configurations: match configurations.len() {
+                    2..=NAMED_CONFIGURATIONS => configurations,
+                    _ => Vec::new(),
+                },
                 seeds: runs()
                     .map(|run| run.record.seed)
                     .collect::<BTreeSet<_>>()

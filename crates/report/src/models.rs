@@ -48,7 +48,11 @@ pub(crate) fn color(id: &str) -> Color {
 
 /// The color as CSS; black becomes the text's color, so that it is seen on a dark page.
 pub(crate) fn css_color(id: &str) -> String {
-    let (red, green, blue) = color(id);
+    css(color(id))
+}
+
+/// The same for any color.
+pub(crate) fn css((red, green, blue): Color) -> String {
     if (red, green, blue) == (0, 0, 0) {
         return "currentColor".into();
     }

@@ -1,6 +1,7 @@
 //! Pictures of learning curves.
 
-use crate::curves::{Curve, Point, above};
+use crate::curves::{Curve, Point, line, within};
+use crate::marks::draw_mark;
 use crate::picture::{self, Canvas, FONT, SCALE};
 use crate::{Result, format, legend};
 use plotters::prelude::*;
@@ -9,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 /// Size of one panel in final pixels.
 const PANEL: (u32, u32) = (1000, 560);
 /// Font sizes in final pixels.
-const TITLE: u32 = 24;
+pub(crate) const TITLE: u32 = 24;
 pub(crate) const TEXT: u32 = 19;
 
 /// What drawing returns.
@@ -41,7 +42,19 @@ impl Figure {
     pub(crate) fn size(&self) -> (u32, u32) {
         let (across, down) = self.grid();
         let width = PANEL.0 * across as u32;
-        (width, PANEL.1 * down as u32 + legend::height(&self.panels, width))
+        (width, PANEL.1 * down as u32 + legend::height(&self.entries(), width))
+    }
+
+    /// The curves' names for the legend.
+    fn entries(&self) -> Vec<legend::Entry> {
+        let curves = self.panels.iter().flat_map(|panel| &panel.curves);
+        let entry = |curve: &Curve| legend::Entry {
+            title: curve.title.clone(),
+            color: color(curve),
+            mark: curve.variant,
+            dashed: false,
+        };
+        curves.map(entry).collect()
     }
 
     /// The PNG file, with one legend below all panels.
@@ -52,7 +65,7 @@ impl Figure {
             for (panel, area) in self.panels.iter().zip(&upper.split_evenly((down, across))) {
                 draw_panel(panel, area)?;
             }
-            legend::draw(&lower, &self.panels, width)
+            legend::draw(&lower, &self.entries(), width, &legend::LEARNING_CURVES)
         })
     }
 }
@@ -109,12 +122,12 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
     }
     for curve in &panel.curves {
         let thin = color(curve).stroke_width(SCALE + 1);
-        for part in above(&curve.validation, floor) {
+        for part in within(&line(&curve.validation), floor, f64::INFINITY) {
             chart.draw_series(DashedLineSeries::new(part, px(7), px(6), thin))?;
         }
-        let line = color(curve).stroke_width(2 * SCALE + 1);
-        for part in above(&curve.test, floor) {
-            chart.draw_series(LineSeries::new(part, line))?;
+        let thick = color(curve).stroke_width(2 * SCALE + 1);
+        for part in within(&line(&curve.test), floor, f64::INFINITY) {
+            chart.draw_series(LineSeries::new(part, thick))?;
         }
     }
     // Marks last, on top of all lines; by pixel, so that the legend can draw the same ones.
@@ -127,7 +140,7 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
     };
     for curve in &panel.curves {
         for point in curve.test.iter().filter(|point| point.mean >= floor) {
-            draw_mark(&canvas, curve, pixel((point.step, point.mean)), px(3))?;
+            draw_mark(&canvas, curve.variant, color(curve), pixel((point.x, point.mean)), px(3))?;
         }
     }
     for curve in &panel.curves {
@@ -140,26 +153,15 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
     Ok(())
 }
 
-/// The mark of a curve's configuration.
-pub(crate) fn draw_mark(area: &Canvas, curve: &Curve, place: (i32, i32), size: i32) -> Drawn {
-    let fill = color(curve).filled();
-    match curve.variant % 3 {
-        0 => area.draw(&Circle::new(place, size, fill))?,
-        1 => area.draw(&TriangleMarker::new(place, size * 2, fill))?,
-        _ => area.draw(&Cross::new(place, size, color(curve).stroke_width(2 * SCALE)))?,
-    }
-    Ok(())
-}
-
-pub(crate) fn color(curve: &Curve) -> RGBColor {
+fn color(curve: &Curve) -> RGBColor {
     let (red, green, blue) = curve.color;
     RGBColor(red, green, blue)
 }
 
 /// The outline of the area between smallest and largest value, cut at the floor.
 fn band(points: &[Point], floor: f64) -> Vec<(f64, f64)> {
-    let upper = points.iter().map(|point| (point.step, point.high.max(floor)));
-    let lower = points.iter().rev().map(|point| (point.step, point.low.max(floor)));
+    let upper = points.iter().map(|point| (point.x, point.high.max(floor)));
+    let lower = points.iter().rev().map(|point| (point.x, point.low.max(floor)));
     upper.chain(lower).collect()
 }
 
@@ -168,7 +170,7 @@ fn ranges(curves: &[Curve]) -> ((f64, f64), (f64, f64)) {
     let points = || curves.iter().flat_map(|curve| curve.test.iter().chain(&curve.validation));
     let chosen =
         || curves.iter().flat_map(|curve| &curve.chosen).map(|&(step, value)| (step, value));
-    let steps = points().map(|point| point.step).chain(chosen().map(|place| place.0));
+    let steps = points().map(|point| point.x).chain(chosen().map(|place| place.0));
     let values =
         points().flat_map(|point| [point.low, point.high]).chain(chosen().map(|place| place.1));
     let padded = |range: (f64, f64), share: f64, least: f64| {
@@ -188,7 +190,7 @@ fn ranges(curves: &[Curve]) -> ((f64, f64), (f64, f64)) {
 }
 
 /// The text, or as much of its beginning as fits into `width` pixels.
-fn fit(text: &str, width: u32, area: &Canvas, style: &TextStyle) -> String {
+pub(crate) fn fit(text: &str, width: u32, area: &Canvas, style: &TextStyle) -> String {
     let fits = |text: &str| area.estimate_text_size(text, style).is_ok_and(|size| size.0 <= width);
     let mut kept: Vec<char> = text.chars().collect();
     let mut shown = text.to_string();
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
 
     fn panel(floor: Option<f64>) -> Panel {
-        let point = |step, mean| Point { step, mean, low: mean - 0.01, high: mean + 0.01 };
+        let point = |x, mean| Point { x, mean, low: mean - 0.01, high: mean + 0.01 };
         let curve = Curve {
             title: "DIN".into(),
             color: (213, 94, 0),

@@ -1,6 +1,7 @@
 //! Published numbers: `reports/reference/*.toml`, embedded at compile time.
 
 use crate::{Error, Result, format};
+use ctr_core::Role;
 use serde::Deserialize;
 
 const FILES: [(&str, &str); 4] = [
@@ -17,6 +18,8 @@ const FILES: [(&str, &str); 4] = [
 const DEFAULT_DATASET: &str = "amazon-electronics";
 /// And for other releases of MovieLens.
 const MOVIELENS: &str = "movielens-20m";
+/// And for ad logs made after the paper's description of Alibaba's.
+pub(crate) const ALIBABA: &str = "alibaba";
 
 /// Identifier of the paper's file.
 pub(crate) const PAPER: &str = "paper";
@@ -32,6 +35,8 @@ pub(crate) struct Reference {
     pub datasets: Vec<DatasetCounts>,
     #[serde(default)]
     pub results: Vec<PublishedTable>,
+    #[serde(default)]
+    pub features: Vec<PublishedFeatures>,
 }
 
 /// Where numbers come from and how they were made.
@@ -96,6 +101,27 @@ pub(crate) struct PublishedRow {
     pub note: String,
 }
 
+/// Table 1 of a source: the fields of a dataset.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedFeatures {
+    pub table: String,
+    pub dataset: String,
+    pub note: String,
+    pub rows: Vec<PublishedFeature>,
+}
+
+/// A published field. Its sizes are texts, such as `~10^9`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedFeature {
+    pub role: Role,
+    pub name: String,
+    pub dimensionality: String,
+    pub multi_hot: bool,
+    pub ids_per_row: String,
+}
+
 impl PublishedTable {
     pub(crate) fn row(&self, model: &str) -> Option<&PublishedRow> {
         self.rows.iter().find(|row| row.model == model)
@@ -158,6 +184,24 @@ impl References {
         }
     }
 
+    /// The paper's table 4 or 5, which it has for Alibaba alone.
+    pub(crate) fn paper_table(&self, table: &str) -> Option<&PublishedTable> {
+        self.paper()
+            .flat_map(|paper| &paper.results)
+            .find(|part| part.table == table && part.dataset == ALIBABA)
+    }
+
+    /// The paper's table 1 if it is about the dataset that is most like `dataset`.
+    pub(crate) fn paper_features(&self, dataset: &str) -> Option<&PublishedFeatures> {
+        self.paper()
+            .flat_map(|paper| &paper.features)
+            .find(|features| features.dataset == published_kin(dataset))
+    }
+
+    fn paper(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().filter(|reference| reference.source.id == PAPER)
+    }
+
     /// What the authors withdrew and what they report instead, in one sentence a part; for every table.
     pub(crate) fn withdrawals(&self) -> Vec<String> {
         let parts =
@@ -207,9 +251,21 @@ impl References {
 }
 
 /// The dataset of the paper that is most like a dataset: MovieLens 20M for the other releases of
-/// MovieLens, Amazon (Electronics) for everything else.
+/// MovieLens, Alibaba for the simulated ad log in all its sizes (`alibaba-sim`, `alibaba-sim-x10`),
+/// Amazon (Electronics) for everything else.
 pub(crate) fn published_kin(dataset: &str) -> &'static str {
-    if dataset.starts_with("movielens-") { MOVIELENS } else { DEFAULT_DATASET }
+    if dataset.starts_with("movielens-") {
+        MOVIELENS
+    } else if dataset == ALIBABA || dataset.starts_with("alibaba-") {
+        ALIBABA
+    } else {
+        DEFAULT_DATASET
+    }
+}
+
+/// Whether tables 4 and 5 and figure 4 stand in place of table 3, as they do in the paper.
+pub(crate) fn is_alibaba_kin(dataset: &str) -> bool {
+    published_kin(dataset) == ALIBABA
 }
 
 /// `amazon-electronics` and `amazon-electronics-v2` are the published `amazon-electronics`;
@@ -294,6 +350,20 @@ mod tests {
         let (part, same) = references.table3("paper", "movielens-1m", false).unwrap();
         assert_eq!((part.dataset.as_str(), same), ("movielens-20m", false));
         assert!(references.table3("authors-corrected", "movielens-1m", false).is_none());
+    }
+
+    #[test]
+    fn the_ad_log_is_kin_of_alibaba_in_all_its_sizes() {
+        for dataset in ["alibaba", "alibaba-sim", "alibaba-sim-x0.1", "alibaba-sim-x10"] {
+            assert!(is_alibaba_kin(dataset), "{dataset}");
+        }
+        assert!(!is_alibaba_kin("alibabaish") && !is_alibaba_kin("taobao-ad"));
+        let references = References::load().unwrap();
+        assert!(references.table3("paper", "alibaba-sim", true).is_none());
+        assert_eq!(references.paper_table("4").unwrap().rows.len(), 6);
+        assert_eq!(references.paper_table("5").unwrap().rows.len(), 9);
+        assert_eq!(references.paper_features("alibaba-sim").unwrap().rows.len(), 10);
+        assert!(references.paper_features("tiny").is_none());
     }
 
     #[test]

@@ -5,8 +5,12 @@ use crate::export::csv;
 use crate::format;
 use crate::models;
 use crate::reference::{CORRECTED, PAPER, References};
+use crate::results::{
+    self, Titled, comparison_columns, diverged_note, gauc_text, mean_metric, optimism_text,
+    percent_text, signature_notes, source_runs, unlike_notes,
+};
 use crate::study::{Block, Cell, DatasetStudy, Row, Study};
-use crate::table::{self, Column, Entry, NONE, SourceRuns, Table};
+use crate::table::{self, Column, Entry, NONE, Table};
 use ctr_core::Protocol;
 use std::collections::BTreeMap;
 
@@ -36,9 +40,23 @@ pub(crate) fn notes(references: &References) -> Vec<String> {
     notes
 }
 
-/// One table a dataset.
-pub(crate) fn tables(study: &Study, references: &References) -> Vec<Table> {
-    study.datasets.iter().map(|dataset| dataset_table(dataset, references)).collect()
+/// One table a dataset; `left_out` counts the runs of each that the study has none of.
+pub(crate) fn tables(
+    study: &Study,
+    references: &References,
+    left_out: &BTreeMap<String, usize>,
+) -> Vec<Table> {
+    let each = |dataset: &DatasetStudy| {
+        let mut table = dataset_table(dataset, references);
+        table.notes.extend(left_out.get(&dataset.id).map(|runs| {
+            format!(
+                "Without {runs} runs of this dataset that had a regularizer or were otherwise trained \
+                 against overfitting; those of BaseModel stand in table 4."
+            )
+        }));
+        table
+    };
+    study.datasets.iter().map(each).collect()
 }
 
 /// A row to print: one of ours, or a model of the paper that was not run here.
@@ -110,54 +128,26 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
             entries[line].push(cell.map_or(NONE.into(), gauc_text).into());
             entries[line].push(comparison.as_ref().map_or(NONE.into(), percent_text).into());
             if held_out {
-                let optimism = cell.and_then(Cell::optimism);
-                let text = optimism.map_or(NONE.into(), |value| format::signed(value.mean, 4));
-                entries[line].push(text.into());
+                entries[line].push(cell.map_or(NONE.into(), optimism_text).into());
             }
             let (Some(row), Some(cell)) = (row, cell) else { continue };
-            if let Some(summary) = cell.gauc() {
-                let values = cell.by_seed().into_iter().map(|(_, value)| value).collect();
-                bars.push((line, values, summary, models::css_color(&row.model)));
-            }
-            if let Some(comparison) = comparison.filter(|c| !c.unlike.is_empty()) {
+            bars.extend(results::bar(line, cell, models::css_color(&row.model)));
+            if let Some(comparison) = comparison {
                 unlike.entry(comparison.unlike).or_default().push(row.title());
             }
-            sources.push(SourceRuns {
-                title: format!("{}, {}", row.title(), block.title),
-                runs: cell.runs.iter().map(|run| run.record.run_id.clone()).collect(),
-            });
+            sources.push(source_runs(&row.title(), &block.title, cell));
         }
         table::add_bars(&mut entries, position, &bars);
-        notes.extend(unlike.into_iter().map(|(keys, titles)| {
-            format!(
-                "{}: trained unlike the BaseModel that RelaImpr is over ({}): {}.",
-                block.title,
-                keys.join(", "),
-                titles.join(", ")
-            )
-        }));
-        notes.extend(signature_notes(dataset, index, block));
-        let diverged: Vec<String> = dataset
-            .cells(index)
-            .filter(|(_, cell)| cell.diverged() > 0)
-            .map(|(row, cell)| {
-                format!("{} ({} of {})", row.title(), cell.diverged(), cell.runs.len())
-            })
-            .collect();
-        if !diverged.is_empty() {
-            notes.push(format!(
-                "{}: diverged runs are left out of the mean: {}.",
-                block.title,
-                diverged.join(", ")
-            ));
-        }
+        notes.extend(unlike_notes(&block.title, "the BaseModel", unlike));
+        let titled: Vec<Titled> =
+            dataset.cells(index).map(|(row, cell)| (row.title(), cell)).collect();
+        notes.extend(signature_notes(&block.title, &titled));
+        notes.extend(diverged_note(&block.title, &titled));
     }
     Table {
         id: format!("table3-{}", format::file_name(&dataset.id)),
         caption: caption(dataset, references),
-        alert: dataset.simulated().then(|| {
-            format!("Simulated data: {} was generated, no person clicked. Its numbers say nothing about the published datasets.", dataset.id)
-        }),
+        alert: results::simulated_alert(dataset),
         columns,
         rows: entries,
         notes,
@@ -184,45 +174,6 @@ fn caption(dataset: &DatasetStudy, references: &References) -> String {
         None => "on no dataset".into(),
     };
     format!("Models on {}: {}. Published columns are {published}.", dataset.id, data.join("; "))
-}
-
-/// The signatures of a column, each with its rows where there are several.
-fn signature_notes(dataset: &DatasetStudy, index: usize, block: &Block) -> Vec<String> {
-    let mut by_signature: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (row, cell) in dataset.cells(index) {
-        by_signature.entry(cell.signature()).or_default().push(row.title());
-    }
-    let single = by_signature.len() == 1;
-    by_signature
-        .into_iter()
-        .map(|(signature, titles)| match single {
-            true => format!("{}: {signature}", block.title),
-            false => format!("{}, {}: {signature}", block.title, titles.join(", ")),
-        })
-        .collect()
-}
-
-/// The mean, or what became of the runs.
-pub(crate) fn gauc_text(cell: &Cell) -> String {
-    let diverged = cell.diverged();
-    match cell.gauc() {
-        Some(summary) if diverged == 0 => format::gauc_summary(&summary),
-        Some(summary) => {
-            let text = format::gauc_summary(&summary);
-            format!("{}, {diverged} diverged)", text.trim_end_matches(')'))
-        }
-        None if diverged == 1 => "diverged".into(),
-        None if diverged > 1 => format!("diverged ({diverged} runs)"),
-        None => NONE.into(),
-    }
-}
-
-pub(crate) fn percent_text(comparison: &Comparison) -> String {
-    let percent = format::percent(comparison.percent);
-    match comparison.paired {
-        Some((std, _)) => format!("{percent} ± {std:.2}%"),
-        None => percent,
-    }
 }
 
 /// The columns of the file, one line a model, configuration, dataset, protocol and content.
@@ -278,11 +229,6 @@ fn csv_line(
     references: &References,
 ) -> Vec<String> {
     let summary = cell.gauc();
-    let mean = |value: &dyn Fn(&ctr_core::MetricValues) -> Option<f64>| {
-        let finished = cell.runs.iter().filter(|run| run.finished());
-        let values: Vec<f64> = finished.filter_map(|run| value(&run.record.metrics)).collect();
-        csv::number(crate::stats::Summary::of(&values).map(|summary| summary.mean))
-    };
     let paper = references.table3(PAPER, &dataset.id, block.data.simulated);
     let mut line = vec![
         dataset.id.clone(),
@@ -296,18 +242,18 @@ fn csv_line(
         csv::number(summary.and_then(|s| s.std)),
         summary.map_or(0, |s| s.n).to_string(),
         cell.diverged().to_string(),
-        csv::number(comparison.map(|c| c.percent)),
-        csv::number(comparison.and_then(|c| c.paired).map(|paired| paired.0)),
-        comparison.and_then(|c| c.paired).map_or(String::new(), |paired| paired.1.to_string()),
+    ];
+    line.extend(comparison_columns(comparison));
+    line.extend([
         csv::number(match block.protocol {
             Protocol::HeldOut => cell.optimism().map(|s| s.mean),
             Protocol::Authors => None,
         }),
-        mean(&|metrics| metrics.test_auc),
-        mean(&|metrics| metrics.test_log_loss),
+        mean_metric(cell, |metrics| metrics.test_auc),
+        mean_metric(cell, |metrics| metrics.test_log_loss),
         paper.map_or(String::new(), |(part, _)| part.dataset.clone()),
         paper.map_or(String::new(), |(_, same)| same.to_string()),
-    ];
+    ]);
     for (source, _) in PUBLISHED {
         let part = references.table3(source, &dataset.id, block.data.simulated);
         let value = part.and_then(|(part, _)| Some((part, part.row(&row.model)?)));

@@ -4,9 +4,10 @@ use crate::comparison::compare;
 use crate::format;
 use crate::models;
 use crate::reference::{References, published_kin};
+use crate::results::{gauc_text, percent_text};
 use crate::study::{DatasetStudy, Study};
 use crate::table::{Column, Entry, NONE, Table};
-use crate::table3::{PUBLISHED, gauc_text, percent_text};
+use crate::table3::PUBLISHED;
 
 /// The table; none when fewer than two real datasets were run, whose own tables then say everything.
 pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {

@@ -49,7 +49,7 @@ fn model(cell: &Cell) -> &str {
     cell.runs.first().map_or("", |run| &run.record.model.id)
 }
 
-fn preset(cell: &Cell) -> &str {
+pub(crate) fn preset(cell: &Cell) -> &str {
     cell.config().get("preset").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -94,8 +94,26 @@ pub(crate) fn training_differences(one: &Value, other: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Every value of nested objects under its path, such as `train.optimizer`; lists stay whole.
+/// Every value of nested objects under its path, such as `train.optimizer`; lists stay whole. A
+/// regularizer is one value, for its kinds have different settings and would differ in all of them.
 fn flatten(value: &Value) -> BTreeMap<String, String> {
+    let mut flat = settings(value);
+    if let Some(kind) = flat.remove("regularizer.kind") {
+        let mut of_it = flat.split_off("regularizer.");
+        // What follows the last path below `regularizer`.
+        flat.extend(of_it.split_off("regularizer/"));
+        let named: Vec<String> = of_it
+            .into_iter()
+            .map(|(key, value)| format!("{}={value}", key.trim_start_matches("regularizer.")))
+            .collect();
+        let text = if named.is_empty() { kind } else { format!("{kind}({})", named.join(", ")) };
+        flat.insert("regularizer".into(), text);
+    }
+    flat
+}
+
+/// The same with the regularizer's settings under their own paths.
+pub(crate) fn settings(value: &Value) -> BTreeMap<String, String> {
     fn visit(path: &str, value: &Value, flat: &mut BTreeMap<String, String>) {
         match value {
             Value::Object(map) => {
@@ -129,5 +147,16 @@ mod tests {
         assert_eq!(training_differences(&one, &other), ["train.lr"]);
         assert!(training_differences(&json!(3), &json!(3)).is_empty());
         assert_eq!(training_differences(&json!({"a": null}), &json!({})), ["a"]);
+    }
+
+    #[test]
+    fn a_regularizer_is_one_value() {
+        let one = json!({"regularizer": {"kind": "mba", "lambda": 0.01, "norm": "l2"}, "train": 1});
+        let flat = flatten(&one);
+        assert_eq!(flat["regularizer"], "mba(lambda=0.01, norm=l2)");
+        assert_eq!(flat.keys().collect::<Vec<_>>(), ["regularizer", "train"]);
+        let none = json!({"regularizer": {"kind": "none"}, "train": 1});
+        assert_eq!(flatten(&none)["regularizer"], "none");
+        assert_eq!(training_differences(&one, &none), ["regularizer"]);
     }
 }

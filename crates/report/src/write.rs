@@ -1,14 +1,20 @@
 //! From a folder of runs to a folder of files.
 
+use crate::comparison_table::{self, ComparisonTable};
 use crate::export::{latex, markdown};
-use crate::html::{self, Picture};
+use crate::html::{self, Contents, Picture};
 use crate::plot::{Figure, Panel};
 use crate::reference::References;
+use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
-use crate::{Error, Result, cost, curves, format, read_records, table2, table3, table3_overview};
+use crate::{Error, Result, cost, curves, figure4, format, read_records};
+use crate::{table1, table2, table3, table3_overview, table4, table5};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// How the files of figure 4 begin.
+const FIGURE4: &str = "figure4_regularization";
 
 /// Where to read and where to write.
 #[derive(Clone, Debug)]
@@ -22,21 +28,28 @@ pub struct ReportOptions {
 /// What was written.
 #[derive(Clone, Debug)]
 pub struct ReportSummary {
-    /// Runs that the tables count; copies of one run count once.
+    /// Runs that were read; copies of one run count once.
     pub runs: usize,
     /// Identifiers of the datasets, sorted.
     pub datasets: Vec<String>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
-    /// Content of `table3.md`.
+    /// Content of `table3.md`; empty if there is none.
     pub table3_markdown: String,
+    /// Tables 3, 4 and 5 in one text, as far as there are runs for them.
+    pub tables_markdown: String,
     /// What was odd about the records, such as two of one seed; the report says it too.
     pub warnings: Vec<String>,
 }
 
-/// Reads the records below `options.runs` and writes `index.html`, `table2`, `table3` and `cost` (each
-/// as `.md`, `.csv` and `.tex`), `learning_curves.png` with all datasets and one
-/// `learning_curves-<dataset>-<protocol>.png` for each dataset and protocol.
+/// The files to write, by name.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Reads the records below `options.runs` and writes `index.html`, tables 1 to 5 and `cost` (each as
+/// `.md`, `.csv` and `.tex`) and pictures: `learning_curves.png` with all datasets of table 3, one
+/// `learning_curves-<dataset>-<protocol>.png` for each dataset and protocol of it,
+/// `figure4_regularization-<dataset>.png` for each dataset of table 4 and a copy of the first of them, or
+/// of that of the ad log, as `figure4_regularization.png`. What has no runs is not written.
 ///
 /// Files depend on the records alone: the same records give the same bytes. Each file is replaced as a
 /// whole or not at all.
@@ -44,60 +57,70 @@ pub struct ReportSummary {
 /// # Errors
 /// Everything [`read_records`] refuses, and files or pictures that cannot be written.
 pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
-    let study = Study::new(&options.runs, read_records(&options.runs)?);
+    let records = read_records(&options.runs)?;
+    let (of_table3, left_out) = slices::for_table3(&records);
+    let models = Study::new(&options.runs, of_table3);
+    let study = Study::new(&options.runs, records);
+    let slices = slices::slices(&study);
     let references = References::load()?;
-    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut files = Files::new();
 
-    let statistics = table2::table(&study, &references);
-    let mut results = table3::tables(&study, &references);
-    results.splice(..0, table3_overview::table(&study, &references));
-    let costs = cost::table(&study);
-    let mut notes = table3::notes(&references);
-    notes.extend(study.warnings.iter().cloned());
-    let table3_markdown = markdown::document("Table 3", &results, &notes);
+    let mut results = table3::tables(&models, &references, &left_out);
+    results.splice(..0, table3_overview::table(&models, &references));
+    let mut table3_notes = table3::notes(&references);
+    table3_notes.extend(study.warnings.iter().cloned());
+    let regularizers = table4::tables(&slices, &references);
+    let ad_logs = table5::tables(&slices, &references);
+    let tables = |of: &[ComparisonTable]| of.iter().map(ComparisonTable::table).collect();
+    let contents = Contents {
+        table1: table1::tables(&study, &references),
+        table2: table2::table(&study, &references),
+        table3: results,
+        table4: tables(&regularizers),
+        table5: tables(&ad_logs),
+        cost: cost::table(&study),
+    };
     let single = std::slice::from_ref;
-    for (name, text) in [
-        ("table2.md", markdown::document("Table 2", single(&statistics), &[])),
-        ("table2.csv", table2::to_csv(&study, &references)),
-        ("table2.tex", latex::document(single(&statistics), &[])),
-        ("table3.md", table3_markdown.clone()),
-        ("table3.csv", table3::to_csv(&study, &references)),
-        ("table3.tex", latex::document(&results, &notes)),
-        ("cost.md", markdown::document("Cost", single(&costs), &[])),
-        ("cost.csv", cost::to_csv(&study)),
-        ("cost.tex", latex::document(single(&costs), &[])),
+    let mut tables_markdown = String::new();
+    let mut table3_markdown = String::new();
+    for (number, tables, csv, notes) in [
+        ("1", contents.table1.as_slice(), table1::to_csv(&study, &references), Vec::new()),
+        ("2", single(&contents.table2), table2::to_csv(&study, &references), Vec::new()),
+        ("3", &contents.table3, table3::to_csv(&models, &references), table3_notes),
+        ("4", &contents.table4, comparison_table::to_csv(&regularizers), table4::notes()),
+        ("5", &contents.table5, comparison_table::to_csv(&ad_logs), table5::notes()),
     ] {
-        files.insert(name.into(), text.into_bytes());
-    }
-
-    let mut overview = Vec::new();
-    let mut pictures: Vec<(String, String, (u32, u32))> = Vec::new();
-    for dataset in &study.datasets {
-        for block in 0..dataset.blocks.len() {
-            let whole = panel(dataset, block);
-            let title = whole.title.clone();
-            let mut panels = vec![panel(dataset, block)];
-            if let Some(floor) = curves::floor(&whole.curves) {
-                let title = format!("{title}: the leading models enlarged");
-                panels.push(Panel { title, floor: Some(floor), ..panel(dataset, block) });
-            }
-            let figure = Figure { panels, across: 1 };
-            let name = picture_name(dataset, block, &files);
-            files.insert(name.clone(), figure.png(&name)?);
-            pictures.push((name, title, figure.size()));
-            overview.push(whole);
+        if tables.is_empty() {
+            continue;
         }
+        let markdown = markdown::document(&format!("Table {number}"), tables, &notes);
+        if matches!(number, "3" | "4" | "5") {
+            if !tables_markdown.is_empty() {
+                tables_markdown.push('\n');
+            }
+            tables_markdown.push_str(&markdown);
+        }
+        if number == "3" {
+            table3_markdown.clone_from(&markdown);
+        }
+        files.insert(format!("table{number}.md"), markdown.into_bytes());
+        files.insert(format!("table{number}.csv"), csv.into_bytes());
+        files.insert(format!("table{number}.tex"), latex::document(tables, &notes).into_bytes());
     }
-    let overview = Figure { panels: overview, across: 2 };
-    files.insert("learning_curves.png".into(), overview.png("learning_curves.png")?);
+    let cost = single(&contents.cost);
+    files.insert("cost.md".into(), markdown::document("Cost", cost, &[]).into_bytes());
+    files.insert("cost.csv".into(), cost::to_csv(&study).into_bytes());
+    files.insert("cost.tex".into(), latex::document(cost, &[]).into_bytes());
 
-    let embedded: Vec<Picture> = pictures
-        .iter()
-        .filter_map(|(name, title, size)| {
-            Some(Picture { title: title.clone(), size: *size, file: files.get(name)? })
-        })
-        .collect();
-    let page = html::render(&study, &references, &results, &statistics, &costs, &embedded)?;
+    let curves = learning_curves(&models, &mut files)?;
+    let figures = regularization(&slices, &mut files)?;
+    let page = html::render(
+        &study,
+        &references,
+        &contents,
+        &embed(&curves, &files),
+        &embed(&figures, &files),
+    )?;
     files.insert("index.html".into(), page.into_bytes());
 
     std::fs::create_dir_all(&options.out)
@@ -113,8 +136,68 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         datasets: study.datasets.iter().map(|dataset| dataset.id.clone()).collect(),
         files: written,
         table3_markdown,
+        tables_markdown,
         warnings: study.warnings,
     })
+}
+
+/// A picture among the files.
+struct Drawn {
+    name: String,
+    title: String,
+    size: (u32, u32),
+}
+
+fn embed<'a>(drawn: &[Drawn], files: &'a Files) -> Vec<Picture<'a>> {
+    let picture = |drawn: &Drawn| {
+        let file = files.get(&drawn.name)?;
+        Some(Picture { title: drawn.title.clone(), size: drawn.size, file })
+    };
+    drawn.iter().filter_map(picture).collect()
+}
+
+/// Draws the curves of each dataset and protocol, and all of them in one picture.
+fn learning_curves(study: &Study, files: &mut Files) -> Result<Vec<Drawn>> {
+    let mut overview = Vec::new();
+    let mut pictures = Vec::new();
+    for dataset in &study.datasets {
+        for (index, block) in dataset.blocks.iter().enumerate() {
+            let whole = panel(dataset, index);
+            let title = whole.title.clone();
+            let mut panels = vec![panel(dataset, index)];
+            if let Some(floor) = curves::floor(&whole.curves) {
+                let title = format!("{title}: the leading models enlarged");
+                panels.push(Panel { title, floor: Some(floor), ..panel(dataset, index) });
+            }
+            let figure = Figure { panels, across: 1 };
+            let stem = format::file_name(&format!("{}-{}", dataset.id, block.title));
+            let name = picture_name("learning_curves", &stem, files);
+            files.insert(name.clone(), figure.png(&name)?);
+            pictures.push(Drawn { name, title, size: figure.size() });
+            overview.push(whole);
+        }
+    }
+    if !overview.is_empty() {
+        let overview = Figure { panels: overview, across: 2 };
+        files.insert("learning_curves.png".into(), overview.png("learning_curves.png")?);
+    }
+    Ok(pictures)
+}
+
+/// Draws figure 4 of each slice that has a table 4, and copies that of the paper's kind of data.
+fn regularization(slices: &[Slice], files: &mut Files) -> Result<Vec<Drawn>> {
+    let mut pictures = Vec::new();
+    let compared = || slices.iter().filter(|slice| slice.compares_regularizers());
+    for slice in compared() {
+        let figure = figure4::regularization(slice);
+        let name = picture_name(FIGURE4, &slice.stem(), files);
+        files.insert(name.clone(), figure.png(&name)?);
+        pictures.push(Drawn { name, title: slice.title(), size: figure.size() });
+    }
+    let main = compared().position(Slice::is_alibaba_kin).unwrap_or(0);
+    let file = pictures.get(main).and_then(|picture| files.get(&picture.name)).cloned();
+    files.extend(file.map(|file| (format!("{FIGURE4}.png"), file)));
+    Ok(pictures)
 }
 
 fn panel(dataset: &DatasetStudy, block: usize) -> Panel {
@@ -126,10 +209,9 @@ fn panel(dataset: &DatasetStudy, block: usize) -> Panel {
 }
 
 /// A name that no other picture has, even where two datasets' names differ in odd characters only.
-fn picture_name(dataset: &DatasetStudy, block: usize, taken: &BTreeMap<String, Vec<u8>>) -> String {
-    let protocol = dataset.blocks.get(block).map_or("", |block| block.title.as_str());
-    let stem = format::file_name(&format!("{}-{protocol}", dataset.id));
-    let plain = format!("learning_curves-{stem}.png");
-    let numbered = (2..).map(|number| format!("learning_curves-{stem}-{number}.png"));
-    std::iter::once(plain).chain(numbered).find(|name| !taken.contains_key(name)).unwrap_or(stem)
+fn picture_name(kind: &str, stem: &str, taken: &Files) -> String {
+    let plain = format!("{kind}-{stem}.png");
+    let numbered = (2..).map(|number| format!("{kind}-{stem}-{number}.png"));
+    let mut names = std::iter::once(plain.clone()).chain(numbered);
+    names.find(|name| !taken.contains_key(name)).unwrap_or(plain)
 }

@@ -100,6 +100,8 @@ fn escape(text: &str) -> String {
             '"' => escaped.push_str("''"),
             '±' => escaped.push_str("$\\pm$"),
             '−' => escaped.push_str("$-$"),
+            'λ' => escaped.push_str("$\\lambda$"),
+            '→' => escaped.push_str("$\\rightarrow$"),
             '†' => escaped.push_str("\\dag{}"),
             '\n' | '\r' => escaped.push(' '),
             c => escaped.push(c),
@@ -116,8 +118,8 @@ mod tests {
     #[test]
     fn special_characters_are_escaped() {
         assert_eq!(
-            escape("Wide&Deep +1.52% a_b 1 ± 2 —"),
-            "Wide\\&Deep +1.52\\% a\\_b 1 $\\pm$ 2 ---"
+            escape("Wide&Deep +1.52% a_b 1 ± 2 — λ → 3"),
+            "Wide\\&Deep +1.52\\% a\\_b 1 $\\pm$ 2 --- $\\lambda$ $\\rightarrow$ 3"
         );
         assert_eq!(escape("\\x{~}"), "\\textbackslash{}x\\{\\textasciitilde{}\\}");
     }
