@@ -79,9 +79,9 @@ fn check_sizes(metadata: &FileMetadataRef, bytes: &[u8]) -> PolarsResult<()> {
 
 /// Encodes columns as a Parquet file (zstd), in memory.
 pub(crate) fn encode(columns: Vec<Column>) -> Result<Vec<u8>> {
-    let mut frame = DataFrame::new_infer_height(columns).map_err(unwritten)?;
+    let mut frame = DataFrame::new_infer_height(columns).map_err(|error| unwritten(&error))?;
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(unwritten)?;
+    ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(|error| unwritten(&error))?;
     Ok(bytes)
 }
 
@@ -94,24 +94,26 @@ impl<W: Write> TableEncoder<W> {
     /// A file of columns with the names and types of these.
     pub fn new(output: W, like: &[Column]) -> Result<Self> {
         let schema = like.iter().map(|column| (column.name().clone(), column.dtype().clone()));
-        let writer = ParquetWriter::new(output).batched(&schema.collect()).map_err(unwritten)?;
+        let writer = ParquetWriter::new(output)
+            .batched(&schema.collect())
+            .map_err(|error| unwritten(&error))?;
         Ok(Self { writer })
     }
 
     /// Appends rows as a row group.
     pub fn append(&mut self, columns: Vec<Column>) -> Result<()> {
-        let frame = DataFrame::new_infer_height(columns).map_err(unwritten)?;
-        self.writer.write_batch(&frame).map_err(unwritten)
+        let frame = DataFrame::new_infer_height(columns).map_err(|error| unwritten(&error))?;
+        self.writer.write_batch(&frame).map_err(|error| unwritten(&error))
     }
 
     /// Writes the end of the file.
     pub fn finish(self) -> Result<()> {
-        self.writer.finish().map_err(unwritten)?;
+        self.writer.finish().map_err(|error| unwritten(&error))?;
         Ok(())
     }
 }
 
-fn unwritten(error: PolarsError) -> Error {
+fn unwritten(error: &PolarsError) -> Error {
     Error::Columns(error.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use super::clicks::Impression;
 use super::hash::Attribute;
-use super::users::{FIRST_DAY, Visit};
+use super::users::{DAY, FIRST_DAY, Visit};
 use super::world::DAYS;
 use super::*;
 use crate::rows::part;
@@ -133,6 +133,14 @@ fn histories_end_before_the_impression_and_parts_follow_days() {
         }
         assert!(visits.is_sorted_by_key(|visit| visit.moment));
         assert!(impressions.is_sorted_by_key(|impression| impression.moment));
+        // Nothing is seen before it appears.
+        for visit in &visits {
+            assert!(world.available(visit.good.number, visit.moment.div_euclid(DAY)));
+        }
+        for impression in &impressions {
+            assert!(world.available(impression.ad.number, impression.day()));
+            assert_eq!(world.good(impression.ad.number), impression.ad);
+        }
         for impression in &impressions {
             let (before, after) = visits.split_at(impression.history as usize);
             assert!(before.iter().all(|visit| visit.moment < impression.moment));

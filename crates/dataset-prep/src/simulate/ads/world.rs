@@ -126,7 +126,7 @@ impl AdWorld {
 
     /// Whether a good can be seen on a day. A category's first ad always can, so that no category is
     /// ever without.
-    fn available(&self, good: u32, day: i32) -> bool {
+    pub(super) fn available(&self, good: u32, day: i32) -> bool {
         self.birthday(good).is_none_or(|birthday| birthday <= day)
             || good == self.first_ad(self.category(good))
     }
