@@ -2,13 +2,14 @@
 
 use crate::{Error, Result};
 use polars::io::parquet::metadata::FileMetadataRef;
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
     Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, PolarsError,
     PolarsResult, SerReader, Series,
 };
 use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::read::PageReader;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -78,16 +79,52 @@ fn check_sizes(metadata: &FileMetadataRef, bytes: &[u8]) -> PolarsResult<()> {
 
 /// Encodes columns as a Parquet file (zstd), in memory.
 pub(crate) fn encode(columns: Vec<Column>) -> Result<Vec<u8>> {
-    let fail = |error: PolarsError| Error::Columns(error.to_string());
-    let mut frame = DataFrame::new_infer_height(columns).map_err(fail)?;
+    let mut frame = DataFrame::new_infer_height(columns).map_err(|error| unwritten(&error))?;
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(fail)?;
+    ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(|error| unwritten(&error))?;
     Ok(bytes)
 }
 
-/// A column of numbers for [`encode`].
+/// Encodes a Parquet file (zstd) piece by piece.
+pub(crate) struct TableEncoder<W: Write> {
+    writer: BatchedWriter<W>,
+}
+
+impl<W: Write> TableEncoder<W> {
+    /// A file of columns with the names and types of these.
+    pub fn new(output: W, like: &[Column]) -> Result<Self> {
+        let schema = like.iter().map(|column| (column.name().clone(), column.dtype().clone()));
+        let writer = ParquetWriter::new(output)
+            .batched(&schema.collect())
+            .map_err(|error| unwritten(&error))?;
+        Ok(Self { writer })
+    }
+
+    /// Appends rows as a row group.
+    pub fn append(&mut self, columns: Vec<Column>) -> Result<()> {
+        let frame = DataFrame::new_infer_height(columns).map_err(|error| unwritten(&error))?;
+        self.writer.write_batch(&frame).map_err(|error| unwritten(&error))
+    }
+
+    /// Writes the end of the file.
+    pub fn finish(self) -> Result<()> {
+        self.writer.finish().map_err(|error| unwritten(&error))?;
+        Ok(())
+    }
+}
+
+fn unwritten(error: &PolarsError) -> Error {
+    Error::Columns(error.to_string())
+}
+
+/// A column of ids for [`encode`].
 pub(crate) fn id_column(name: &str, ids: &[u32]) -> Column {
     Series::new(name.into(), ids).into()
+}
+
+/// A column of numbers for [`encode`].
+pub(crate) fn number_column(name: &str, numbers: &[f64]) -> Column {
+    Series::new(name.into(), numbers).into()
 }
 
 /// A column of texts for [`encode`].

@@ -5,6 +5,7 @@ mod catalog;
 mod columns;
 mod content;
 mod custom;
+mod digest;
 mod error;
 mod form;
 mod inputs;
@@ -38,6 +39,9 @@ pub use manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, Simula
 pub use origin::{Address, Checks, Member, Origin};
 pub use predictions::{Predictions, read_predictions, write_predictions};
 pub use prepare::{Check, HistoryRule, PrepOptions, Prepared, prepare};
-pub use simulate::{SimulateOptions, presets, simulate};
+pub use simulate::{
+    AdCandidate, AdHistory, AdRequest, AdUser, AdWorld, SimulateOptions, ads_dataset_id, ads_scale,
+    is_simulation_of, presets, simulate, simulate_ads,
+};
 pub use statistics::{HistoryLengths, Statistics};
-pub use store::{open, read_manifest};
+pub use store::{open, read_manifest, read_truth};

@@ -304,7 +304,7 @@ fn counts<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, u64> {
 }
 
 /// A manifest of nothing, to be filled.
-fn blank(id: &str, protocol: Protocol) -> Manifest {
+pub(crate) fn blank(id: &str, protocol: Protocol) -> Manifest {
     Manifest {
         schema_version: MANIFEST_SCHEMA_VERSION,
         id: id.into(),

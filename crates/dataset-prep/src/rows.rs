@@ -1,7 +1,8 @@
 //! The logical content of a dataset whose rows were given, not made from a user's events: what is hashed,
 //! written and read.
 
-use ctr_core::{Cardinality, Dataset, Digest, EventColumn, Protocol, Samples, Schema, Sequences};
+use crate::digest::RowDigest;
+use ctr_core::{Cardinality, Dataset, EventColumn, Protocol, Samples, Schema, Sequences};
 
 /// The part of a split that a row belongs to.
 pub(crate) mod part {
@@ -36,33 +37,14 @@ pub(crate) struct RowContent {
 }
 
 impl RowContent {
-    /// SHA-256 over all of it. Lengths go in with every column, so the counts are covered.
+    /// SHA-256 over all of it; see [`RowDigest`].
     pub fn sha256(&self) -> String {
-        let mut digest = Digest::new();
-        digest.text("rows, version 1");
-        digest.text(&serde_json::to_string(&self.schema).unwrap_or_default());
-        let mut keys = |keys: &[String]| {
-            digest.update(&(keys.len() as u64).to_le_bytes());
-            keys.iter().for_each(|key| digest.text(key));
-        };
-        for vocabulary in &self.vocabularies {
-            keys(&vocabulary.keys);
-            keys(&vocabulary.titles);
+        let mut digest = RowDigest::new(&self.schema);
+        for (vocabulary, keys) in self.vocabularies.iter().enumerate() {
+            digest.keys(vocabulary, &keys.keys, &keys.titles);
         }
-        keys(&self.user_keys);
-        digest.ids(&self.sequences.offsets);
-        let samples = &self.rows;
-        for column in [&samples.users, &samples.sequences, &samples.history_lengths] {
-            digest.ids(column);
-        }
-        for column in [&samples.labels, &self.parts] {
-            digest.update(&(column.len() as u64).to_le_bytes());
-            digest.update(column);
-        }
-        for column in self.sequences.fields.iter().chain(samples.groups.iter().flatten()) {
-            digest.ids(&column.offsets);
-            digest.ids(&column.ids);
-        }
+        digest.users(&self.user_keys);
+        digest.rows(&self.parts, &self.rows, &self.sequences);
         digest.finish()
     }
 

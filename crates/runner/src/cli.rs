@@ -119,11 +119,12 @@ pub struct PrepArguments {
 
 /// See [`Command::Simulate`].
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  din-repro simulate amazon-electronics-sim --scale 0.1")]
+#[command(after_help = "Example:\n  din-repro simulate amazon-electronics-sim --scale 0.1\n  \
+                      din-repro simulate alibaba-sim --scale 0.25")]
 pub struct SimulateArguments {
-    /// tiny (seconds) or amazon-electronics-sim (the published counts)
+    /// tiny (seconds), amazon-electronics-sim (the published counts) or alibaba-sim (a log of ads)
     pub preset: String,
-    /// Folder to write; default datasets/prepared/PRESET
+    /// Folder to write; default datasets/prepared/ and the dataset's id
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Seed of all draws

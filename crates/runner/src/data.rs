@@ -3,7 +3,10 @@
 use crate::{environment, output};
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, Protocol};
-use ctr_dataset_prep::{KnownDataset, PrepOptions, Prepared, SimulateOptions, catalog, presets};
+use ctr_dataset_prep::{
+    KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
+    catalog, is_simulation_of, presets, read_manifest, simulate_ads,
+};
 use std::path::{Path, PathBuf};
 
 /// Seed of negatives and simulations: the authors' code says 1234.
@@ -23,16 +26,23 @@ pub fn raw_folders(data_dir: Option<&Path>) -> Result<Vec<PathBuf>> {
     Ok(given.into_iter().map(Path::to_path_buf).chain([PathBuf::from(RAW_FOLDER)]).collect())
 }
 
-/// A dataset of the catalog.
+/// A dataset of the catalog. The simulated log of ads may have a scale in its name, which no published
+/// count belongs to.
 pub fn known(id: &str) -> Result<KnownDataset> {
     let all = catalog()?;
     let names: Vec<String> = all.iter().map(|dataset| dataset.id.clone()).collect();
-    all.into_iter().find(|dataset| dataset.id == id).with_context(|| {
+    let listed = ads_scale(id).map_or_else(|| id.to_string(), |_| ads_dataset_id(1.0));
+    let mut found = all.into_iter().find(|dataset| dataset.id == listed).with_context(|| {
         format!(
             "unknown dataset {id:?}: expected one of {}, or custom with --raw DIR",
             names.join(", ")
         )
-    })
+    })?;
+    if found.id != id {
+        found.id = id.into();
+        found.expected.clear();
+    }
+    Ok(found)
 }
 
 /// Prepares a dataset from raw files, or simulates it. `options.raw` is found where `raw` is none.
@@ -74,6 +84,15 @@ pub fn simulate(preset: &str, seed: u64, scale: f64, protocol: Protocol) -> Resu
     })?)
 }
 
+/// Simulates the log of ads into a folder.
+pub fn simulate_log(scale: f64, seed: u64, protocol: Protocol, out: &Path) -> Result<Manifest> {
+    Ok(simulate_ads(&log_options(scale, seed, protocol), out)?)
+}
+
+fn log_options(scale: f64, seed: u64, protocol: Protocol) -> SimulateOptions {
+    SimulateOptions { preset: ads_dataset_id(1.0), seed, scale, protocol }
+}
+
 /// Opens a prepared dataset, with a hint when there is none.
 pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
     if !dir.join("manifest.json").exists() {
@@ -86,30 +105,44 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
     Ok(ctr_dataset_prep::open(dir, protocol)?)
 }
 
-/// Prepares a known dataset, and writes it below `prepared` when nothing is there or something else than
-/// what the raw files give now. None when there are no raw files.
+/// Prepares a known dataset, writes it below `prepared` when nothing is there or something else than what
+/// the raw files give now, and gives it under each protocol, of which the first is the files' default. None
+/// when there are no raw files.
 pub fn provide(
     id: &str,
     data_dir: Option<&Path>,
     prepared: &Path,
-    protocol: Protocol,
-) -> Result<Option<Prepared>> {
+    protocols: &[Protocol],
+) -> Result<Option<Vec<Dataset>>> {
+    let folder = prepared.join(id);
+    let protocol = protocols.first().copied().unwrap_or(Protocol::HeldOut);
+    if let Some(scale) = ads_scale(id) {
+        // Its content follows from what the manifest says, and it is larger than memory may be: it is
+        // not drawn again to be compared.
+        let options = log_options(scale, DATA_SEED, protocol);
+        if !read_manifest(&folder).is_ok_and(|manifest| is_simulation_of(&manifest, &options)) {
+            simulate_ads(&options, &folder).with_context(|| format!("simulating {id}"))?;
+            output::message(&format!("simulated {id} in {}", folder.display()));
+        }
+        let open = |&protocol: &Protocol| open(&folder, Some(protocol));
+        return Ok(Some(protocols.iter().map(open).collect::<Result<_>>()?));
+    }
     let simulated = presets().contains(&id);
     if !simulated && known(id)?.locate(&raw_folders(data_dir)?).is_none() {
         return Ok(None);
     }
-    let folder = prepared.join(id);
     let options = PrepOptions {
         seed: DATA_SEED,
         memory_limit: environment::half_of_memory(),
         ..PrepOptions::new(id, Path::new(""), protocol)
     };
     let fresh = make(options, None, data_dir).with_context(|| format!("preparing {id}"))?;
-    let same = ctr_dataset_prep::read_manifest(&folder)
+    let same = read_manifest(&folder)
         .is_ok_and(|manifest| manifest.content_sha256 == fresh.manifest().content_sha256);
     if !same {
         fresh.write(&folder)?;
         output::message(&format!("prepared {id} in {}", folder.display()));
     }
-    Ok(Some(fresh))
+    let dataset = |&protocol: &Protocol| Ok(fresh.dataset(protocol)?);
+    Ok(Some(protocols.iter().map(dataset).collect::<Result<_>>()?))
 }

@@ -30,10 +30,18 @@
 //! same interest, else anywhere. At the size of Electronics one event in 700 is replaced so.
 //!
 //! All draws compare integers, so that the data is the same on every machine.
+//!
+//! The preset `alibaba-sim` is another generator: see the module `ads`.
 
+mod ads;
 mod events;
 mod repair;
 mod world;
+
+pub use ads::{
+    AdCandidate, AdHistory, AdRequest, AdUser, AdWorld, ads_dataset_id, ads_scale,
+    is_simulation_of, simulate_ads,
+};
 
 use crate::manifest::Simulation;
 use crate::prepare::{Prepared, from_raw};
@@ -94,15 +102,15 @@ const PRESETS: [Preset; 2] = [
     },
 ];
 
-/// Names of the presets.
+/// Names of the presets: those of [`simulate`], then that of [`simulate_ads`].
 pub fn presets() -> Vec<&'static str> {
-    PRESETS.iter().map(|preset| preset.name).collect()
+    PRESETS.iter().map(|preset| preset.name).chain([ads::ALIBABA_SIM]).collect()
 }
 
 /// Simulates a dataset and prepares it. Nothing is written.
 ///
 /// # Errors
-/// An unknown preset, or a scale that leaves too little or too much.
+/// An unknown preset, that of [`simulate_ads`], or a scale that leaves too little or too much.
 pub fn simulate(options: &SimulateOptions) -> Result<Prepared> {
     let counts = counts(options)?;
     let raw = raw(options, counts)?;
@@ -111,6 +119,9 @@ pub fn simulate(options: &SimulateOptions) -> Result<Prepared> {
 
 fn counts(options: &SimulateOptions) -> Result<Counts> {
     let fail = |reason: String| Err(Error::Simulation { preset: options.preset.clone(), reason });
+    if options.preset == ads::ALIBABA_SIM {
+        return fail("it is written as it is drawn; give a folder (simulate_ads)".into());
+    }
     let Some(preset) = PRESETS.iter().find(|preset| preset.name == options.preset) else {
         return fail(format!("no such preset; there are {}", presets().join(", ")));
     };

@@ -1,26 +1,51 @@
 //! A prepared dataset on disk: `manifest.json` and some Parquet files, either those of [`reviews`] or
 //! those of [`rows`].
 
+mod folder;
 mod reviews;
 mod rows;
+mod truth;
+
+pub(crate) use folder::Folder;
+pub(crate) use rows::{
+    ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
+};
+pub use truth::read_truth;
+pub(crate) use truth::{TRUTH, column_of_truth};
 
 use crate::columns::decode;
 use crate::form::Form;
-use crate::manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
+use crate::manifest::{Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
 use crate::{Error, Result};
 use ctr_core::{Dataset, Protocol, sha256_hex};
 use polars::prelude::DataFrame;
 use serde::Deserialize;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "manifest.json";
 /// What to do about a damaged dataset.
 const AGAIN: &str = "prepare the dataset again";
 
-/// Writes everything into a temporary folder beside `out`, which then takes its place.
+/// Writes content that is in memory.
 pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<()> {
+    replace(out, |folder| {
+        let mut file = |name: &str, bytes: &[u8]| folder.put(name, bytes);
+        match content {
+            Form::Reviews(content) => reviews::write(content, &mut file)?,
+            Form::Rows(content) => rows::write(content, &mut file)?,
+        }
+        Ok(manifest.clone())
+    })?;
+    Ok(())
+}
+
+/// Has everything written into a temporary folder beside `out`, which then takes its place. `fill` writes
+/// the tables and gives the manifest, to which the files are added here.
+pub(crate) fn replace(
+    out: &Path,
+    fill: impl FnOnce(&mut Folder) -> Result<Manifest>,
+) -> Result<Manifest> {
     let replace = replaceable(out)?;
     let write_error = |path: &Path| {
         let path = path.to_path_buf();
@@ -40,22 +65,12 @@ pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<(
     let fresh = workshop.path().join("fresh");
     fs::create_dir(&fresh).map_err(write_error(&fresh))?;
 
-    let mut manifest = manifest.clone();
-    manifest.files.clear();
-    let mut file = |name: &str, bytes: &[u8]| {
-        put(&fresh.join(name), bytes)?;
-        let record =
-            FileRecord { name: name.into(), bytes: bytes.len() as u64, sha256: sha256_hex(bytes) };
-        manifest.files.push(record);
-        Ok(())
-    };
-    match content {
-        Form::Reviews(content) => reviews::write(content, &mut file)?,
-        Form::Rows(content) => rows::write(content, &mut file)?,
-    }
+    let mut folder = Folder::new(&fresh);
+    let mut manifest = fill(&mut folder)?;
+    manifest.files = folder.into_files();
     let mut text = serde_json::to_string_pretty(&manifest).map_err(ctr_core::Error::from)?;
     text.push('\n');
-    put(&fresh.join(MANIFEST), text.as_bytes())?;
+    folder::put(&fresh.join(MANIFEST), text.as_bytes())?;
 
     let old = workshop.path().join("old");
     if replace {
@@ -68,7 +83,7 @@ pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<(
         }
         return Err(Error::Write { path: out.to_path_buf(), source });
     }
-    Ok(())
+    Ok(manifest)
 }
 
 /// Whether there is something to replace at `out`; an error when it is not ours to replace.
@@ -86,14 +101,6 @@ fn replaceable(out: &Path) -> Result<bool> {
         }
         Ok(_) => Err(Error::Occupied { path: out.to_path_buf() }),
     }
-}
-
-/// Writes a file and forces it to disk, so that a rename never precedes its content.
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let fail = |source| Error::Write { path: path.to_path_buf(), source };
-    let mut file = fs::File::create(path).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.sync_all().map_err(fail)
 }
 
 /// Opens a prepared dataset under the given protocol, or under the manifest's.

@@ -19,7 +19,7 @@ use std::path::Path;
 const INTERACTIONS: &str = "interactions.parquet";
 const ITEMS: &str = "items.parquet";
 const CATEGORIES: &str = "categories.parquet";
-pub(super) const USERS: &str = "users.parquet";
+pub(crate) const USERS: &str = "users.parquet";
 
 /// Writes the files, one at a time.
 pub(super) fn write(

@@ -7,8 +7,9 @@
 //! | `users.parquet` | `user_id`, `key` |
 //! | `vocabulary-<number>-<name>.parquet` | `id`, `key` and, where the source has one, `title` |
 //! | `bags-<number>-<name>.parquet` | `bag`, `id`: a field with several ids an event holds numbers of bags, and bag 0 is empty |
+//! | `truth.parquet` | see [`super::truth`]; of simulations that know it |
 
-use super::reviews::USERS;
+pub(crate) use super::reviews::USERS;
 use super::{AGAIN, check_counts, check_numbers, table};
 use crate::columns::{encode, id_column, ids, text_column, texts};
 use crate::manifest::Manifest;
@@ -19,11 +20,11 @@ use polars::prelude::{Column, DataFrame};
 use std::collections::HashMap;
 use std::path::Path;
 
-const ROWS: &str = "rows.parquet";
-const SEQUENCES: &str = "sequences.parquet";
+pub(crate) const ROWS: &str = "rows.parquet";
+pub(crate) const SEQUENCES: &str = "sequences.parquet";
 
 /// The file of a vocabulary.
-fn vocabulary_file(kind: &str, schema: &Schema, vocabulary: usize) -> String {
+pub(crate) fn vocabulary_file(kind: &str, schema: &Schema, vocabulary: usize) -> String {
     let name = &schema.vocabularies[vocabulary].name;
     let clean =
         |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '_' };
@@ -66,40 +67,13 @@ pub(super) fn write(
 ) -> Result<()> {
     let schema = &content.schema;
     let mut bags: Vec<Bags<'_>> = schema.vocabularies.iter().map(|_| Bags::new()).collect();
-    let mut column = |name: String, field: &Field, values| -> Column {
-        id_values(&name, field, values, &mut bags)
-    };
-
-    let sequences = &content.sequences;
-    if let Some(behaviors) = schema.behaviors() {
-        let owners: Vec<u32> = (0..sequences.offsets.len().saturating_sub(1))
-            .flat_map(|sequence| {
-                let count = sequences.offsets[sequence + 1] - sequences.offsets[sequence];
-                std::iter::repeat_n(sequence as u32, count as usize)
-            })
-            .collect();
-        let mut columns = vec![id_column("sequence_id", &owners)];
-        let group = &schema.groups[behaviors];
-        for (field, values) in group.fields.iter().zip(&sequences.fields) {
-            columns.push(column(format!("{}.{}", group.name, field.name), field, values));
-        }
+    let mut column =
+        |name: &str, field: &Field, values| -> Column { id_values(name, field, values, &mut bags) };
+    if schema.behaviors().is_some() {
+        let columns = columns_of_sequences(schema, &content.sequences, 0, &mut column);
         file(SEQUENCES, &encode(columns)?)?;
     }
-
-    let rows = &content.rows;
-    let small = |values: &[u8]| values.iter().map(|&value| u32::from(value)).collect::<Vec<u32>>();
-    let mut columns =
-        vec![id_column("part", &small(&content.parts)), id_column("user_id", &rows.users)];
-    if !rows.sequences.is_empty() {
-        columns.push(id_column("sequence_id", &rows.sequences));
-    }
-    columns.push(id_column("history_length", &rows.history_lengths));
-    columns.push(id_column("label", &small(&rows.labels)));
-    for (group, values) in schema.groups.iter().zip(&rows.groups) {
-        for (field, values) in group.fields.iter().zip(values) {
-            columns.push(column(format!("{}.{}", group.name, field.name), field, values));
-        }
-    }
+    let columns = columns_of_rows(schema, &content.parts, &content.rows, &mut column);
     file(ROWS, &encode(columns)?)?;
 
     let users: Vec<u32> = (0..content.user_keys.len() as u32).collect();
@@ -123,6 +97,48 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// Columns of [`SEQUENCES`]. The sequences are numbered from `first`; `column` makes a field's column.
+pub(crate) fn columns_of_sequences<'c>(
+    schema: &Schema,
+    sequences: &'c Sequences,
+    first: u32,
+    column: &mut impl FnMut(&str, &Field, &'c EventColumn) -> Column,
+) -> Vec<Column> {
+    let owners: Vec<u32> = (first..)
+        .zip(sequences.offsets.windows(2))
+        .flat_map(|(sequence, ends)| std::iter::repeat_n(sequence, (ends[1] - ends[0]) as usize))
+        .collect();
+    let mut columns = vec![id_column("sequence_id", &owners)];
+    if let Some(group) = schema.behaviors().map(|behaviors| &schema.groups[behaviors]) {
+        for (field, values) in group.fields.iter().zip(&sequences.fields) {
+            columns.push(column(&format!("{}.{}", group.name, field.name), field, values));
+        }
+    }
+    columns
+}
+
+/// Columns of [`ROWS`].
+pub(crate) fn columns_of_rows<'c>(
+    schema: &Schema,
+    parts: &[u8],
+    rows: &'c Samples,
+    column: &mut impl FnMut(&str, &Field, &'c EventColumn) -> Column,
+) -> Vec<Column> {
+    let small = |values: &[u8]| values.iter().map(|&value| u32::from(value)).collect::<Vec<u32>>();
+    let mut columns = vec![id_column("part", &small(parts)), id_column("user_id", &rows.users)];
+    if !rows.sequences.is_empty() {
+        columns.push(id_column("sequence_id", &rows.sequences));
+    }
+    columns.push(id_column("history_length", &rows.history_lengths));
+    columns.push(id_column("label", &small(&rows.labels)));
+    for (group, values) in schema.groups.iter().zip(&rows.groups) {
+        for (field, values) in group.fields.iter().zip(values) {
+            columns.push(column(&format!("{}.{}", group.name, field.name), field, values));
+        }
+    }
+    columns
 }
 
 /// A field's ids, or the numbers of its bags.

@@ -5,7 +5,10 @@ use crate::failure::Failure;
 use crate::output::{self, Format, grouped};
 use crate::{data, environment};
 use anyhow::Result;
-use ctr_dataset_prep::{Check, PrepOptions, Prepared, Statistics, catalog};
+use ctr_core::Protocol;
+use ctr_dataset_prep::{
+    Check, PrepOptions, Prepared, Statistics, ads_dataset_id, ads_scale, catalog,
+};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +42,10 @@ pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
 }
 
 pub fn prep(arguments: &PrepArguments) -> Result<()> {
+    if let Some(scale) = ads_scale(&arguments.dataset) {
+        let (seed, protocol) = (arguments.seed, arguments.protocol);
+        return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
+    }
     let options = PrepOptions {
         seed: arguments.seed,
         history: arguments.history,
@@ -60,15 +67,48 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
 }
 
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
-    let prepared =
-        data::simulate(&arguments.preset, arguments.seed, arguments.scale, arguments.protocol)?;
+    let (seed, scale, protocol) = (arguments.seed, arguments.scale, arguments.protocol);
+    if arguments.preset == ads_dataset_id(1.0) {
+        return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
+    }
+    let prepared = data::simulate(&arguments.preset, seed, scale, protocol)?;
     write(&prepared, arguments.out.as_deref(), arguments.format, &[])
+}
+
+/// Simulates the log of ads, which is larger than memory may be: its manifest is all there is to print.
+fn simulate_log(
+    scale: f64,
+    seed: u64,
+    protocol: Protocol,
+    out: Option<&Path>,
+    format: Format,
+) -> Result<()> {
+    let folder = folder(out, &ads_dataset_id(scale));
+    let manifest = data::simulate_log(scale, seed, protocol, &folder)?;
+    output::message(&format!("written to {}", folder.display()));
+    output::formatted(format, &manifest, || {
+        let mut text = format!("{} (simulated)\n", manifest.id);
+        for (name, &count) in &manifest.counts {
+            text.push_str(&format!("{}: {}\n", name.replace('_', " "), grouped(count)));
+        }
+        if let Some(ceiling) = manifest.simulation.as_ref().and_then(|it| it.ceiling) {
+            text.push_str(&format!(
+                "the true probabilities reach on test: gAUC {:.4}, AUC {:.4}, LogLoss {:.4}\n",
+                ceiling.test_gauc, ceiling.test_auc, ceiling.test_log_loss
+            ));
+        }
+        text + &format!("content sha256 {}", manifest.content_sha256)
+    })
+}
+
+/// The folder asked for, or the dataset's own.
+fn folder(out: Option<&Path>, id: &str) -> PathBuf {
+    out.map_or_else(|| PathBuf::from(data::PREPARED_FOLDER).join(id), Path::to_path_buf)
 }
 
 fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Check]) -> Result<()> {
     let manifest = prepared.manifest();
-    let folder = out
-        .map_or_else(|| PathBuf::from(data::PREPARED_FOLDER).join(&manifest.id), Path::to_path_buf);
+    let folder = folder(out, &manifest.id);
     let statistics = prepared.statistics()?;
     prepared.write(&folder)?;
     for check in checks {

@@ -5,8 +5,7 @@ use crate::progress::Progress;
 use crate::suite::Suite;
 use crate::{data, environment, fetch, grid, output, plan};
 use anyhow::{Context, Result};
-use ctr_core::{Dataset, Protocol, RunRecord, write_atomic};
-use ctr_dataset_prep::Prepared;
+use ctr_core::{Dataset, RunRecord, write_atomic};
 use ctr_report::ReportOptions;
 use std::path::Path;
 use std::time::Instant;
@@ -50,20 +49,18 @@ fn datasets(
     progress: &Progress,
 ) -> Result<Vec<Dataset>> {
     let data_dir = arguments.data_dir.as_deref();
-    // Every protocol follows from the same files; the first is only their default.
-    let protocol = suite.protocols.first().copied().unwrap_or(Protocol::HeldOut);
-    let provide = |id: &str| data::provide(id, data_dir, &arguments.prepared, protocol);
+    let provide = |id: &str| data::provide(id, data_dir, &arguments.prepared, &suite.protocols);
     let mut found = Vec::new();
     for id in &suite.datasets {
         match provide(id)? {
-            Some(prepared) => found.push(prepared),
+            Some(datasets) => found.extend(datasets),
             None => progress.line(&format!(
                 "{id}: no raw files, left out (`din-repro datasets` says where to get them)"
             )),
         }
     }
     if let (true, Some(id)) = (found.is_empty(), &suite.newcomer) {
-        found.extend(newcomer(id, provide, progress)?);
+        found.extend(newcomer(id, provide, progress)?.into_iter().flatten());
     }
     if found.is_empty() {
         if !suite.datasets.is_empty() {
@@ -74,29 +71,23 @@ fn datasets(
                 data::RAW_FOLDER
             ));
         }
-        found.extend(provide(&suite.fallback)?);
+        found.extend(provide(&suite.fallback)?.into_iter().flatten());
     }
     for id in suite.datasets_of_arms().filter(|id| !suite.datasets.iter().any(|own| own == id)) {
-        found.extend(provide(id)?);
+        found.extend(provide(id)?.into_iter().flatten());
     }
-    let mut datasets = Vec::new();
-    for prepared in &found {
-        for &protocol in &suite.protocols {
-            datasets.push(prepared.dataset(protocol)?);
-        }
-    }
-    Ok(datasets)
+    Ok(found)
 }
 
 /// The dataset for newcomers, fetched when it is not there. None, with the reason told, when it cannot be
 /// had: no pip, no network.
 fn newcomer(
     id: &str,
-    provide: impl Fn(&str) -> Result<Option<Prepared>>,
+    provide: impl Fn(&str) -> Result<Option<Vec<Dataset>>>,
     progress: &Progress,
-) -> Result<Option<Prepared>> {
-    if let Some(prepared) = provide(id)? {
-        return Ok(Some(prepared));
+) -> Result<Option<Vec<Dataset>>> {
+    if let Some(datasets) = provide(id)? {
+        return Ok(Some(datasets));
     }
     let dataset = data::known(id)?;
     let folder = Path::new(data::RAW_FOLDER).join(&dataset.folder);
@@ -120,7 +111,7 @@ fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<()> {
     }
     output::result(&format!(
         "{}\n{} runs on {}; the report is {}",
-        summary.table3_markdown,
+        summary.tables_markdown,
         summary.runs,
         summary.datasets.join(", "),
         out.join("index.html").display()
