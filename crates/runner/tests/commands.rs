@@ -225,6 +225,27 @@ fn ctrl_c_keeps_the_state_and_resume_ends_with_the_same_bits() {
     assert_eq!(result(&desk, "whole"), result(&desk, "stopped"));
 }
 
+#[test]
+fn the_simulated_log_of_ads_is_drawn_once_and_trained_on() {
+    let desk = Desk::new();
+    let shown = desk.ok(&["simulate", "alibaba-sim", "--scale", "0.005", "--out", "log"]);
+    assert!(shown.contains("users: 280") && shown.contains("probabilities reach"), "{shown}");
+    assert!(desk.ok(&["stats", "log"]).contains("alibaba-sim-x0.005 (simulated)"));
+    desk.write(
+        "suite.toml",
+        "description = \"ads\"\ndatasets = [\"alibaba-sim-x0.005\"]\nfallback = \"tiny\"\n\
+         protocols = [\"held-out\", \"authors\"]\nmodels = [\"din\"]\nseeds = [1]\n\
+         presets = [\"small\"]\n[common]\n\"train.epochs\" = 1\n",
+    );
+    desk.ok(&["reproduce", "--suite", "suite.toml"]);
+    let manifest = desk.path("datasets/prepared/alibaba-sim-x0.005/manifest.json");
+    let written = || std::fs::metadata(&manifest).unwrap().modified().unwrap();
+    let first = written();
+    let again = desk.ok(&["reproduce", "--suite", "suite.toml"]);
+    assert!(again.contains("alibaba-sim-x0.005"), "{again}");
+    assert_eq!(written(), first);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_killed_grid_goes_on_where_it_was_and_ends_with_the_same_results() {
