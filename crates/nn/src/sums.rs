@@ -80,32 +80,49 @@ pub(crate) fn rows_a_chunk(dim: usize) -> usize {
 
 /// Where the gradients of one table's columns lie.
 pub(crate) struct Sources<'e> {
-    /// For each column the parts of its events: gradients, and where the table's numbers begin.
-    columns: Vec<Vec<(&'e EventGradients, usize)>>,
+    columns: Vec<Vec<Source<'e>>>,
+}
+
+/// Gradients of consecutive events of a column.
+#[derive(Clone, Copy)]
+struct Source<'e> {
+    /// The first event.
+    first: usize,
+    gradients: &'e EventGradients,
+    /// Where the table's numbers begin in an event's gradient.
+    start: usize,
 }
 
 impl<'e> Sources<'e> {
     /// For the `table`-th table with `columns` columns.
     pub fn new(table: usize, columns: usize, events: &[&'e EventGradients]) -> Self {
         let mut found = vec![Vec::new(); columns];
-        for gradients in events {
+        for &gradients in events {
             let mut start = 0;
             for part in &gradients.parts {
                 if part.table == table {
-                    found[part.column].push((*gradients, start));
+                    let first = gradients.first;
+                    found[part.column].push(Source { first, gradients, start });
                 }
                 start += part.dim;
             }
         }
+        // Sources of the same events, embedded twice, stay in their order.
+        found.iter_mut().for_each(|sources| sources.sort_by_key(|source| source.first));
         Self { columns: found }
     }
 
     /// Adds `share` times the gradients of an event.
     #[inline(always)]
     fn add(&self, column: usize, event: usize, share: f32, to: &mut [f32]) {
-        for &(gradients, start) in &self.columns[column] {
-            let Some(local) = event.checked_sub(gradients.first) else { continue };
-            let from = local * gradients.width + start;
+        let sources = &self.columns[column];
+        // Large batches have a hundred sources: the right ones are searched for, not tried. Events of a
+        // shard lie in one piece, so what begins last at or before the event is all that can hold it.
+        let end = sources.partition_point(|source| source.first <= event);
+        let Some(first) = end.checked_sub(1).map(|last| sources[last].first) else { return };
+        let begin = sources[..end].partition_point(|source| source.first < first);
+        for &Source { gradients, start, .. } in &sources[begin..end] {
+            let from = (event - first) * gradients.width + start;
             if let Some(from) = gradients.values.get(from..from + to.len()) {
                 axpy(share, from, to);
             }

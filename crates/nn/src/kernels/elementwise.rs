@@ -68,20 +68,14 @@ pub(crate) fn sigmoid_in_place(values: &mut [f32]) {
 /// Dice's gate: `out = s·p + α·s·(1 − p)` with `p = sigmoid(z)`, row by row; `alpha` has one value a
 /// column.
 pub(crate) fn gate_forward(s: &[f32], z: &[f32], alpha: &[f32], out: &mut [f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let width = alpha.len();
-            for ((s, z), out) in
-                s.chunks_exact(width).zip(z.chunks_exact(width)).zip(out.chunks_exact_mut(width))
-            {
-                for (((&s, &z), &alpha), out) in s.iter().zip(z).zip(alpha).zip(out) {
-                    let p = logistic(z);
-                    *out = s * (p + (1.0 - p) * alpha);
-                }
-            }
-        },
-    );
+    let width = alpha.len().max(1);
+    let rows = s.chunks_exact(width).zip(z.chunks_exact(width));
+    vectorized!(for ((s, z), out) in rows.zip(out.chunks_exact_mut(width)) {
+        for (((&s, &z), &alpha), out) in s.iter().zip(z).zip(alpha).zip(out) {
+            let p = logistic(z);
+            *out = s * (p + (1.0 - p) * alpha);
+        }
+    });
 }
 
 /// Backward pass of [`gate_forward`]: from the gradient of `out`, adds to that of `s` and of `alpha`
@@ -91,23 +85,67 @@ pub(crate) fn gate_backward(
     (s, z, alpha): (&[f32], &[f32], &[f32]),
     (s_gradient, z_gradient, alpha_gradient): (&mut [f32], &mut [f32], &mut [f32]),
 ) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let width = alpha.len();
-            for row in 0..s.len() / width {
-                let range = row * width..(row + 1) * width;
-                let (g, s, z) = (&gradient[range.clone()], &s[range.clone()], &z[range.clone()]);
-                let (gs, gz) = (&mut s_gradient[range.clone()], &mut z_gradient[range]);
-                for column in 0..width {
-                    let p = logistic(z[column]);
-                    gs[column] += g[column] * (p + (1.0 - p) * alpha[column]);
-                    gz[column] = g[column] * s[column] * (1.0 - alpha[column]) * p * (1.0 - p);
-                    alpha_gradient[column] += g[column] * (1.0 - p) * s[column];
-                }
-            }
-        },
-    );
+    let width = alpha.len().max(1);
+    let given = gradient.chunks_exact(width).zip(s.chunks_exact(width)).zip(z.chunks_exact(width));
+    let wanted = s_gradient.chunks_exact_mut(width).zip(z_gradient.chunks_exact_mut(width));
+    vectorized!(for (((g, s), z), (s_gradient, z_gradient)) in given.zip(wanted) {
+        gate_backward_row((g, s, z, alpha), (s_gradient, z_gradient, &mut *alpha_gradient));
+    });
+}
+
+/// One row of [`gate_backward`]. Zipped, since an index that may be outside keeps a loop from being
+/// compiled to vectors.
+#[inline(always)]
+fn gate_backward_row(
+    (g, s, z, alpha): (&[f32], &[f32], &[f32], &[f32]),
+    (s_gradient, z_gradient, alpha_gradient): (&mut [f32], &mut [f32], &mut [f32]),
+) {
+    let given = g.iter().zip(s).zip(z).zip(alpha);
+    let wanted = s_gradient.iter_mut().zip(z_gradient).zip(alpha_gradient);
+    for ((((&g, &s), &z), &alpha), ((s_gradient, z_gradient), alpha_gradient)) in given.zip(wanted)
+    {
+        let p = logistic(z);
+        *s_gradient += g * (p + (1.0 - p) * alpha);
+        *z_gradient = g * s * (1.0 - alpha) * p * (1.0 - p);
+        *alpha_gradient += g * (1.0 - p) * s;
+    }
+}
+
+/// `to = (from − mean) ⊙ scale`, row by row.
+pub(crate) fn standardize_rows(from: &[f32], mean: &[f32], scale: &[f32], to: &mut [f32]) {
+    let width = mean.len().max(1);
+    vectorized!(for (to, from) in to.chunks_exact_mut(width).zip(from.chunks_exact(width)) {
+        for (((to, &x), &mean), &scale) in to.iter_mut().zip(from).zip(mean).zip(scale) {
+            *to = (x - mean) * scale;
+        }
+    });
+}
+
+/// Adds each column's squared deviations from its mean.
+pub(crate) fn sum_squared_deviations(from: &[f32], mean: &[f32], to: &mut [f32]) {
+    vectorized!(for from in from.chunks_exact(mean.len().max(1)) {
+        for ((to, &x), &mean) in to.iter_mut().zip(from).zip(mean) {
+            *to += (x - mean) * (x - mean);
+        }
+    });
+}
+
+/// Backward pass of standardization: `to = scale ⊙ (gradient − one − standardized ⊙ itself)`, row by row,
+/// with a value of `one` and of `itself` for each column.
+pub(crate) fn standardize_backward(
+    (gradient, standardized): (&[f32], &[f32]),
+    (scale, one, itself): (&[f32], &[f32], &[f32]),
+    to: &mut [f32],
+) {
+    let width = scale.len().max(1);
+    let rows = gradient.chunks_exact(width).zip(standardized.chunks_exact(width));
+    vectorized!(for (to, (g, x)) in to.chunks_exact_mut(width).zip(rows) {
+        let columns = scale.iter().zip(one).zip(itself);
+        for (((to, &g), &x), ((&scale, &one), &itself)) in to.iter_mut().zip(g).zip(x).zip(columns)
+        {
+            *to = scale * (g - (one + x * itself));
+        }
+    });
 }
 
 /// PReLU (equation 8): `to = from` where positive, else `alpha ⊙ from`, row by row.

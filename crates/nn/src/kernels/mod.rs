@@ -8,7 +8,8 @@ pub use elementwise::sigmoid;
 pub(crate) use elementwise::{
     add, axpy, dot, exp_in_place, gate_backward, gate_forward, multiply_add, multiply_into, plain,
     prelu_backward, prelu_forward, repeat_row, scale_rows, sigmoid_backward, sigmoid_in_place,
-    subtract_into, sum_into, sum_of_squares, sum_products, sum_rows, vectorized,
+    standardize_backward, standardize_rows, subtract_into, sum_into, sum_of_squares, sum_products,
+    sum_rows, sum_squared_deviations, vectorized,
 };
 pub use product::{View, Write, multiply};
 pub(crate) use transpose::transpose;

@@ -2,7 +2,8 @@
 
 use crate::exchange::Exchange;
 use crate::kernels::{
-    gate_backward, gate_forward, prelu_backward, prelu_forward, scale_rows, sum_products, sum_rows,
+    gate_backward, gate_forward, prelu_backward, prelu_forward, scale_rows, standardize_backward,
+    standardize_rows, sum_products, sum_rows, sum_squared_deviations,
 };
 use crate::weights::BatchStatistics;
 use crate::{Error, Graph, Matrix, ParameterId, Result, StatisticsId, Tape};
@@ -41,12 +42,7 @@ impl<T: Tape> Graph<'_, T> {
         let scales: Vec<f32> =
             variance.iter().map(|variance| 1.0 / (variance + epsilon).sqrt()).collect();
         let mut out = self.pool.take(rows * width);
-        let from = input.values().chunks_exact(width.max(1));
-        for (to, from) in out.chunks_exact_mut(width.max(1)).zip(from) {
-            for (((to, x), mean), scale) in to.iter_mut().zip(from).zip(mean).zip(&scales) {
-                *to = (x - mean) * scale;
-            }
-        }
+        standardize_rows(input.values(), mean, &scales, &mut out);
         let out = self.matrix_of("standardize", out, rows, width)?;
         if let Some((batch, batch_rows)) = batch {
             self.moved_statistics.push((statistics, batch));
@@ -63,19 +59,15 @@ impl<T: Tape> Graph<'_, T> {
                 // Should another lane have failed, nobody will look at this gradient.
                 let along =
                     total(along, exchange.as_ref()).unwrap_or_else(|_| vec![0.0; 2 * width]);
-                let (along_one, along_self) = along.split_at(width);
                 let share = 1.0 / batch_rows as f32;
+                let along: Vec<f32> = along.iter().map(|sum| share * sum).collect();
+                let (along_one, along_self) = along.split_at(width);
                 let mut to_gradient = pass.pool.take(rows * width);
-                for ((to, g), x) in to_gradient
-                    .chunks_exact_mut(width.max(1))
-                    .zip(gradient.chunks_exact(width.max(1)))
-                    .zip(standardized.chunks_exact(width.max(1)))
-                {
-                    for column in 0..width {
-                        let rest = share * (along_one[column] + x[column] * along_self[column]);
-                        to[column] = scales[column] * (g[column] - rest);
-                    }
-                }
+                standardize_backward(
+                    (&gradient, &standardized),
+                    (&scales, along_one, along_self),
+                    &mut to_gradient,
+                );
                 pass.add(&to, to_gradient)
             });
         }
@@ -210,11 +202,7 @@ fn batch_statistics(
         sum_rows(values, mean);
         let share = 1.0 / rows as f32;
         mean.iter_mut().for_each(|mean| *mean *= share);
-        for row in values.chunks_exact(width.max(1)) {
-            for ((deviation, x), mean) in deviations.iter_mut().zip(row).zip(&*mean) {
-                *deviation += (x - mean) * (x - mean);
-            }
-        }
+        sum_squared_deviations(values, mean, deviations);
     }
     mine[0] = rows as f32;
     let all = match exchange {
