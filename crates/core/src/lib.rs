@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ab_test;
 mod batch;
 mod canonical;
 mod dataset;
@@ -11,6 +12,7 @@ mod schema;
 mod seed;
 mod signature;
 
+pub use ab_test::{AB_TEST_SCHEMA_VERSION, AbArm, AbDay, AbTestRecord, Latency};
 pub use batch::{Batch, EventColumn, GroupEvents};
 pub use canonical::{Digest, canonical_json, sha256_hex};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};

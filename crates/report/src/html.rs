@@ -104,6 +104,7 @@ pub(crate) struct Contents {
     pub table3: Vec<Table>,
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
+    pub ab_test: Option<Table>,
     pub cost: Table,
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ab_test;
 mod base64;
 mod choice;
 mod comparison;
@@ -34,6 +35,7 @@ mod table5;
 mod variants;
 mod write;
 
+pub use ab_test::ab_test_markdown;
 pub use error::{Error, Result};
 pub use records::read_records;
 pub use write::{ReportOptions, ReportSummary, write_report};

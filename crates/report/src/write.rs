@@ -8,7 +8,7 @@ use crate::reference::References;
 use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
 use crate::{Error, Result, cost, curves, figure4, format, read_records};
-use crate::{table1, table2, table3, table3_overview, table4, table5};
+use crate::{ab_test, table1, table2, table3, table3_overview, table4, table5};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,6 +51,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// `figure4_regularization-<dataset>.png` for each dataset of table 4 and a copy of the first of them, or
 /// of that of the ad log, as `figure4_regularization.png`. What has no runs is not written.
 ///
+/// `ab_test.json` in `options.out`, which `din-repro ab-test` writes there, is shown too and told in
+/// `ab_test.md`.
+///
 /// Files depend on the records alone: the same records give the same bytes. Each file is replaced as a
 /// whole or not at all.
 ///
@@ -78,6 +81,7 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         table3: results,
         table4: tables(&regularizers),
         table5: tables(&ad_logs),
+        ab_test: ab_test::read(&options.out)?.as_ref().map(ab_test::table),
         cost: cost::table(&study),
     };
     let single = std::slice::from_ref;
@@ -106,6 +110,10 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         files.insert(format!("table{number}.md"), markdown.into_bytes());
         files.insert(format!("table{number}.csv"), csv.into_bytes());
         files.insert(format!("table{number}.tex"), latex::document(tables, &notes).into_bytes());
+    }
+    if let Some(table) = &contents.ab_test {
+        let text = markdown::document("Online A/B test, simulated", single(table), &[]);
+        files.insert("ab_test.md".into(), text.into_bytes());
     }
     let cost = single(&contents.cost);
     files.insert("cost.md".into(), markdown::document("Cost", cost, &[]).into_bytes());

@@ -38,6 +38,8 @@ pub enum Command {
     Eval(EvalArguments),
     /// Run a finished run again and compare bit by bit
     Verify(EvalArguments),
+    /// Serve simulated users with two models and compare clicks and revenue
+    AbTest(AbTestArguments),
     /// Run a suite, skipping what is finished, and write the report
     Reproduce(ReproduceArguments),
     /// Write tables, pictures and index.html from records alone
@@ -227,12 +229,53 @@ pub struct EvalArguments {
     pub format: Format,
 }
 
+/// See [`Command::AbTest`].
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  din-repro ab-test --a reports/runs/BASE_MODEL_RUN --b reports/runs/DIN_DICE_RUN\n\n\
+    Users are split by hash over three arms: model A, model B, and the true click probabilities, which no \
+    model can do better than. In each request the ad with the highest predicted click probability × bid is \
+    shown; clicks are drawn from the true probability. Both runs must be of one simulated log of ads."
+)]
+pub struct AbTestArguments {
+    /// Run directory of the model in use, the base of the lifts
+    #[arg(long, value_name = "DIR")]
+    pub a: PathBuf,
+    /// Run directory of the model on trial
+    #[arg(long, value_name = "DIR")]
+    pub b: PathBuf,
+    /// Prepared dataset; default datasets/prepared/ and the id in the record
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Days to serve, which follow those of the log
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(2..=365))]
+    pub days: u16,
+    /// Requests a day
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub requests: u32,
+    /// Ads to choose from in a request
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub candidates: u32,
+    /// Seed of users, requests and clicks
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads; latency is always measured on one
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// File to write, which the report then shows
+    #[arg(long, default_value = "reports/ab_test.json")]
+    pub out: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// See [`Command::Reproduce`].
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  din-repro reproduce\n  \
     din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
 pub struct ReproduceArguments {
-    /// quick, paper, smoke, tuning, or a suite's .toml file
+    /// quick, paper, alibaba, regularization, tuning, smoke, or a suite's .toml file
     #[arg(long, default_value = "quick")]
     pub suite: String,
     /// Folder with raw files, looked at before datasets/raw

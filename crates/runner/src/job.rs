@@ -5,10 +5,11 @@ use crate::environment;
 use crate::failure::Failure;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
-    Dataset, DatasetReference, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
+    Dataset, DatasetReference, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord, Schema,
     SeedStreams, Split, Timing, canonical_json, sha256_hex, write_atomic,
 };
-use ctr_train::{Chosen, Observer, Outcome, RunSpec};
+use ctr_nn::{NamedTensors, Network};
+use ctr_train::{Chosen, MODEL_FILE, Observer, Outcome, RunSpec};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -196,6 +197,32 @@ fn reference(dataset: &Dataset) -> DatasetReference {
         fields: dataset.field_summaries(),
         ceiling: dataset.ceiling,
     }
+}
+
+/// The network of a finished run, for data of `schema`, with its stored weights.
+pub fn stored_network(
+    directory: &Path,
+    config: &RunConfig,
+    schema: &Schema,
+    seed: u64,
+) -> Result<Network> {
+    let path = directory.join(MODEL_FILE);
+    let bytes = std::fs::read(&path)
+        .with_context(|| format!("cannot read the weights {}", path.display()))?;
+    let mut network = config.model.network(schema, SeedStreams::new(seed))?;
+    network
+        .weights
+        .import(&NamedTensors::from_bytes(&bytes)?)
+        .with_context(|| format!("{}", path.display()))?;
+    Ok(network)
+}
+
+/// Reads the record of a run directory and the configuration in it.
+pub fn read_run(directory: &Path) -> Result<(RunRecord, RunConfig)> {
+    let record = read_record(directory)?;
+    let config = serde_json::from_value(record.config.clone())
+        .with_context(|| format!("configuration in {}", directory.display()))?;
+    Ok((record, config))
 }
 
 /// Reads the record of a run directory.

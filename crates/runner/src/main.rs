@@ -18,6 +18,7 @@ mod plan;
 mod progress;
 mod registry;
 mod regularizer;
+mod serving;
 mod suite;
 
 use clap::Parser;

@@ -8,10 +8,9 @@ use crate::job::{self, Job};
 use crate::progress::Progress;
 use crate::{data, interrupt, output};
 use anyhow::{Context, Result, bail};
-use ctr_core::{Dataset, RunRecord, SeedStreams, Split};
+use ctr_core::{Dataset, RunRecord, Split};
 use ctr_metrics::{GaucVariant, gauc};
-use ctr_nn::NamedTensors;
-use ctr_train::{Evaluation, MODEL_FILE, score_split};
+use ctr_train::{Evaluation, score_split};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -29,9 +28,7 @@ fn load(arguments: &EvalArguments) -> Result<Stored> {
         .or(arguments.positional.as_ref())
         .context("no run directory was given")?
         .clone();
-    let record = job::read_record(&directory)?;
-    let config: RunConfig = serde_json::from_value(record.config.clone())
-        .with_context(|| format!("configuration in {}", directory.display()))?;
+    let (record, config) = job::read_run(&directory)?;
     let folder = arguments
         .data
         .clone()
@@ -53,15 +50,8 @@ fn load(arguments: &EvalArguments) -> Result<Stored> {
 
 pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
     let Stored { directory, record, config, dataset } = load(arguments)?;
-    let path = directory.join(MODEL_FILE);
-    let bytes = std::fs::read(&path)
-        .with_context(|| format!("cannot read the weights {}", path.display()))?;
     let features = config.regularizer.features(&dataset)?;
-    let mut network = config.model.network(&features.schema, SeedStreams::new(record.seed))?;
-    network
-        .weights
-        .import(&NamedTensors::from_bytes(&bytes)?)
-        .with_context(|| format!("{}", path.display()))?;
+    let network = job::stored_network(&directory, &config, &features.schema, record.seed)?;
     let history = (config.train.max_history > 0).then_some(config.train.max_history);
     let size = config.train.evaluation_batch_size;
     let scores = pool(arguments.threads)?

@@ -1,5 +1,6 @@
 //! The verbs.
 
+mod ab_test;
 mod data;
 mod evaluate;
 mod fetch;
@@ -23,6 +24,7 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Train(arguments) => train::train(&arguments, quiet),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
         Command::Verify(arguments) => evaluate::verify(&arguments, quiet),
+        Command::AbTest(arguments) => ab_test::ab_test(&arguments, quiet),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, quiet),
         Command::Report(arguments) => reproduce::report(&arguments, quiet),
     }
