@@ -74,13 +74,17 @@ fn by_values(one: &[String], other: &[String]) -> Ordering {
 /// Settings that make a row of their own and say nothing new in it.
 const OF_THE_ROW: [&str; 2] = ["regularizer.kind", "regularizer.norm"];
 
-/// The paths in which the configurations differ; those of the regularizer if there is one configuration.
+/// The paths in which the configurations differ; if there is one configuration, those of the regularizer
+/// that say something.
 fn keys(cells: &[&Cell]) -> Vec<String> {
     let settings: Vec<BTreeMap<String, String>> =
         cells.iter().map(|cell| variants::settings(cell.config())).collect();
     let all: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
     let shown = |key: &String| match settings.as_slice() {
-        [_] => key.starts_with("regularizer.") && !OF_THE_ROW.contains(&key.as_str()),
+        [only] => {
+            let says = only.get(key).is_some_and(|value| !["", "[]", "false"].contains(&&**value));
+            says && key.starts_with("regularizer.") && !OF_THE_ROW.contains(&key.as_str())
+        }
         many => many.iter().any(|other| other.get(key) != many[0].get(key)),
     };
     all.into_iter().filter(|key| shown(key)).cloned().collect()

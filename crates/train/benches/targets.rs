@@ -17,8 +17,8 @@
 
 use ctr_core::{Batch, Schema, SeedStreams};
 use ctr_nn::{
-    Network, Occurrences, Optimizer, OptimizerConfig, OptimizerKind, Penalty, PenaltyNorm,
-    RowPenalties, Schedule,
+    FeatureDropout, Network, Occurrences, Optimizer, OptimizerConfig, OptimizerKind, Penalty,
+    PenaltyNorm, RowPenalties, Schedule,
 };
 use dfdx::prelude::{Cpu, Tensor, TensorFromVec, TryMatMul};
 use electronics_like::{CATEGORIES, GOODS, batches_of};
@@ -141,6 +141,42 @@ fn operations_a_row(batches: &[Batch]) -> f64 {
     3.0 * 2.0 * (row as f64 + event as f64 * events as f64 / rows as f64)
 }
 
+/// What a regularizer costs: the paper's reason for touching the rows of a batch alone.
+fn regularizers(threads: usize) {
+    let mini_batch_aware = Penalty::MiniBatchAware { lambda: 0.01, norm: PenaltyNorm::L2 };
+    let every_row = Penalty::Dense { lambda: 1e-6 };
+    let kinds = [
+        ("mini-batch-aware", "≤ 1.1", Some(mini_batch_aware)),
+        ("L2 on every row", "", Some(every_row)),
+        ("dropout of half of the ids", "", None),
+    ];
+    for ((title, target, penalty), rows) in
+        kinds.into_iter().flat_map(|kind| [32, 256].map(|rows| (kind, rows)))
+    {
+        let (mut with, mut without) =
+            (Run::new(GOODS, rows, threads), Run::new(GOODS, rows, threads));
+        let mut occurrences = Occurrences::new(&with.network.weights);
+        for batch in &with.batches {
+            occurrences.add(&with.network.weights, batch).unwrap();
+        }
+        let (network, counts) = (&mut with.network, occurrences.counts());
+        match penalty {
+            Some(penalty) => {
+                let penalties = RowPenalties::new(&network.weights, penalty, |_| true, counts);
+                network.penalties = penalties.unwrap();
+            }
+            None => {
+                let seeds = SeedStreams::new(1);
+                let dropout = FeatureDropout::new(&network.weights, 0.5, seeds, |_| true);
+                network.dropout = Some(dropout.unwrap());
+            }
+        }
+        report(&format!("step time with {title} over none, batch {rows}"), target, "µs", |_| {
+            (rows as f64 * 1e6 / with.rate(), rows as f64 * 1e6 / without.rate())
+        });
+    }
+}
+
 fn main() {
     // `cargo test --benches` runs this too; it has nothing to test.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -151,6 +187,10 @@ fn main() {
     println!("DIN, authors' shapes, SGD; {cores} cores, ratios over {both} threads\n");
     println!("| ratio | target | median | spread | medians of both sides |");
     println!("|---|---|---|---|---|");
+    // `cargo bench --bench targets -- regularizers` measures these alone.
+    if std::env::args().any(|argument| argument == "regularizers") {
+        return regularizers(both);
+    }
 
     let threads = rayon::ThreadPoolBuilder::new().num_threads(both).build().unwrap();
     for rows in [32, 256, 1024] {
@@ -184,21 +224,7 @@ fn main() {
         });
         (together, alone)
     });
-    for rows in [32, 256] {
-        let (mut with, mut without) = (Run::new(GOODS, rows, both), Run::new(GOODS, rows, both));
-        let mut occurrences = Occurrences::new(&with.network.weights);
-        for batch in &with.batches {
-            occurrences.add(&with.network.weights, batch).unwrap();
-        }
-        let counts = occurrences.counts();
-        let penalty = Penalty::MiniBatchAware { lambda: 0.01, norm: PenaltyNorm::L2 };
-        with.network.penalties =
-            RowPenalties::new(&with.network.weights, penalty, |_| true, counts).unwrap();
-        let name = format!("step time with mini-batch-aware over none, batch {rows}");
-        report(&name, "≤ 1.1", "µs", |_| {
-            (rows as f64 * 1e6 / with.rate(), rows as f64 * 1e6 / without.rate())
-        });
-    }
+    regularizers(both);
     let many = std::env::var("TARGETS_GOODS").ok().and_then(|n| n.parse().ok());
     let many = many.unwrap_or(6_300_000);
     for rows in [32, 256] {
