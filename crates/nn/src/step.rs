@@ -113,7 +113,7 @@ impl StepMemory {
         };
         run_all(
             pass.use_tasks(&mut self.tables)
-                .map(|mut collect| Box::new(move || collect()) as Task<'_, ()>)
+                .map(|collect| Box::new(collect) as Task<'_, ()>)
                 .collect(),
         );
         reports.into_iter().collect()

@@ -79,11 +79,12 @@ fn lines<'a>(block: &'a Block, paper: Option<&'a PublishedFeatures>) -> Vec<Line
     lines
 }
 
-/// The paper's `visited_goods_ids` is a behavior's `goods_id`.
+/// The paper's `visited_goods_ids` is a behavior's `goods_id`, its `time` of some ten values our `hour`.
 fn same(one: &str, other: &str) -> bool {
     fn stem(name: &str) -> &str {
         let name = name.strip_prefix("visited_").unwrap_or(name);
-        name.strip_suffix("_ids").or_else(|| name.strip_suffix("_id")).unwrap_or(name)
+        let name = name.strip_suffix("_ids").or_else(|| name.strip_suffix("_id")).unwrap_or(name);
+        if name == "hour" { "time" } else { name }
     }
     stem(one) == stem(other)
 }

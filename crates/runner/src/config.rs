@@ -29,6 +29,8 @@ pub struct RunConfig {
 struct Preset {
     /// What it is for.
     description: String,
+    /// The preset that it changes.
+    based_on: Option<String>,
     /// Over the defaults of [`TrainConfig`].
     train: Map<String, Value>,
     /// Over the defaults of every model but LR.
@@ -44,8 +46,9 @@ struct PresetModel {
     train: Map<String, Value>,
 }
 
-const PRESETS: [(&str, &str); 4] = [
+const PRESETS: [(&str, &str); 5] = [
     ("alibaba", include_str!("../presets/alibaba.toml")),
+    ("alibaba_batch_500", include_str!("../presets/alibaba_batch_500.toml")),
     ("authors", include_str!("../presets/authors.toml")),
     ("paper", include_str!("../presets/paper.toml")),
     ("small", include_str!("../presets/small.toml")),
@@ -62,7 +65,31 @@ fn preset(name: &str) -> Result<Preset> {
         let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
         anyhow!("unknown preset {name:?}: expected one of {}", known.join(", "))
     })?;
-    toml::from_str(text).with_context(|| format!("preset {name}"))
+    let own: Preset = toml::from_str(text).with_context(|| format!("preset {name}"))?;
+    let Some(base) = &own.based_on else { return Ok(own) };
+    let base = preset(base)?;
+    let mut models = base.models;
+    for (model, own) in &own.models {
+        let of_model = models.entry(*model).or_default();
+        of_model.model = merged(&of_model.model, &own.model);
+        of_model.train = merged(&of_model.train, &own.train);
+    }
+    Ok(Preset {
+        train: merged(&base.train, &own.train),
+        deep: merged(&base.deep, &own.deep),
+        models,
+        ..own
+    })
+}
+
+/// `over` on top of `base`.
+fn merged(base: &Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
+    let mut value = Value::Object(base.clone());
+    merge(&mut value, &Value::Object(over.clone()));
+    match value {
+        Value::Object(map) => map,
+        _ => base.clone(),
+    }
 }
 
 /// Puts a configuration together.
@@ -239,6 +266,17 @@ mod tests {
             config.train.optimizer.schedule,
             Schedule::Exponential { rate: 0.9, every: 336_000, staircase: true }
         );
+    }
+
+    #[test]
+    fn a_preset_may_change_another_one() {
+        let mut base = resolved(ModelId::Din, "alibaba", &[]).unwrap();
+        let changed = resolved(ModelId::Din, "alibaba_batch_500", &[]).unwrap();
+        assert_eq!((base.train.batch_size, changed.train.batch_size), (5000, 500));
+        assert_eq!(changed.train.optimizer.learning_rate, base.train.optimizer.learning_rate);
+        base.preset = changed.preset.clone();
+        base.train = changed.train.clone();
+        assert_eq!(base, changed);
     }
 
     #[test]
