@@ -130,24 +130,10 @@ fn lift_text(base: &AbArm, arm: &AbArm, value: fn(&AbDay) -> f64) -> String {
         .collect();
     let Some(summary) = Summary::of(&lifts) else { return NONE.into() };
     let percent = format::percent(summary.mean);
-    match summary.std {
-        Some(std) => {
-            let half = student_95(summary.n - 1) * std / (summary.n as f64).sqrt();
-            format!("{percent} ± {half:.2}%")
-        }
+    match summary.half_interval_95() {
+        Some(half) => format!("{percent} ± {half:.2}%"),
         None => percent,
     }
-}
-
-/// The 97.5 % point of Student's t.
-fn student_95(degrees: usize) -> f64 {
-    const POINTS: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
-        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
-        2.052, 2.048, 2.045, 2.042,
-    ];
-    // Beyond the table its last value, which is a little too wide.
-    POINTS[degrees.clamp(1, POINTS.len()) - 1]
 }
 
 #[cfg(test)]

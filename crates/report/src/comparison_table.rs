@@ -10,6 +10,7 @@ use crate::results::{
     signature_notes, source_runs, unlike_notes,
 };
 use crate::slices::Slice;
+use crate::statements::{self, Statement};
 use crate::study::{Cell, Run};
 use crate::table::{self, Column, Entry, NONE, Table};
 use ctr_core::{Ceiling, Protocol};
@@ -53,6 +54,8 @@ pub(crate) struct ComparisonTable<'a> {
     /// The row that RelaImpr is over, by its `id`, and how notes call it.
     pub base: (&'static str, &'static str),
     pub extras: &'static [Extra],
+    /// What the paper says of the rows.
+    pub statements: &'static [Statement],
 }
 
 /// The columns of the files before those of a table's own.
@@ -85,7 +88,7 @@ const HEADER: [&str; 24] = [
 
 impl ComparisonTable<'_> {
     fn base(&self) -> Option<&Cell> {
-        self.lines.iter().find(|line| line.id == self.base.0)?.choice.chosen
+        self.chosen(self.base.0)
     }
 
     fn comparison(&self, line: &Line) -> Option<Comparison> {
@@ -96,6 +99,40 @@ impl ComparisonTable<'_> {
 
     fn published(&self, line: &Line) -> Option<(&PublishedTable, &PublishedRow)> {
         self.published.and_then(|part| Some((part, part.row(&line.id)?)))
+    }
+
+    /// The table, and that of what the paper says of it.
+    pub(crate) fn tables(&self) -> Vec<Table> {
+        std::iter::once(self.table()).chain(statements::table(self, self.statements)).collect()
+    }
+
+    fn chosen(&self, row: &str) -> Option<&Cell> {
+        self.lines.iter().find(|line| line.id == row)?.choice.chosen
+    }
+
+    /// The paper's difference of two rows.
+    pub(crate) fn published_difference(&self, higher: &str, lower: &str) -> Option<f64> {
+        let part = self.published?;
+        Some(part.row(higher)?.gauc - part.row(lower)?.gauc)
+    }
+
+    /// Our differences of two rows, one for each seed that both have.
+    pub(crate) fn differences(&self, higher: &str, lower: &str) -> Vec<f64> {
+        let (Some(higher), Some(lower)) = (self.chosen(higher), self.chosen(lower)) else {
+            return Vec::new();
+        };
+        let lower = lower.by_seed();
+        let pair = |(seed, value): (u64, f64)| {
+            let (_, other) = lower.iter().find(|(other, _)| *other == seed)?;
+            Some(value - other)
+        };
+        higher.by_seed().into_iter().filter_map(pair).collect()
+    }
+
+    /// A value of each finished run of a row.
+    pub(crate) fn values(&self, row: &str, value: fn(&Run) -> Option<f64>) -> Vec<f64> {
+        let runs = self.chosen(row).map_or(&[][..], |cell| &cell.runs);
+        runs.iter().filter(|run| run.finished()).filter_map(value).collect()
     }
 
     fn ceiling(&self) -> Option<(Ceiling, Option<f64>)> {

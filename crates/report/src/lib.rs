@@ -23,6 +23,7 @@ mod reference;
 mod regularizers;
 mod results;
 mod slices;
+mod statements;
 mod stats;
 mod study;
 mod table;

@@ -7,6 +7,7 @@ use crate::reference::References;
 use crate::regularizers::{Form, Kind};
 use crate::results::summary;
 use crate::slices::Slice;
+use crate::statements::{Comparison, Statement, above};
 use crate::study::Run;
 
 /// The row that the paper's RelaImpr is over.
@@ -35,6 +36,22 @@ const EXTRAS: [Extra; 3] = [
         value: |_, cell| Some(summary(cell, fall)?.mean),
         text: |fall| format::signed(fall, 4),
     },
+];
+
+/// Sections 5.1 and 6.5.
+const STATEMENTS: [Statement; 9] = [
+    above("goods_ids help, if training stops at the best evaluation", "none", "without_goods_ids"),
+    Statement {
+        text: "Without regularization gAUC falls after its peak (by the difference)",
+        of: Comparison::Positive("none", |run| fall(run).map(|fall| -fall)),
+    },
+    above("Dropout is better than nothing", "dropout", "none"),
+    above("Filter is better than nothing", "filter", "none"),
+    above("Filter is better than dropout", "filter", "dropout"),
+    above("DiFacto is worse than filter", "filter", "difacto"),
+    above("MBA is better than nothing", "mba", "none"),
+    above("MBA is better than dropout", "mba", "dropout"),
+    above("MBA is better than filter, the next best of the paper", "mba", "filter"),
 ];
 
 /// Epoch of the evaluation with the highest test gAUC, the first of several.
@@ -102,5 +119,6 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
         lines: forms(slice).into_iter().map(line).collect(),
         base: BASE,
         extras: &EXTRAS,
+        statements: &STATEMENTS,
     }
 }

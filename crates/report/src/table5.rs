@@ -6,6 +6,7 @@ use crate::models;
 use crate::reference::References;
 use crate::regularizers::Kind;
 use crate::slices::Slice;
+use crate::statements::{Statement, above};
 
 /// The row that the paper's RelaImpr is over.
 const BASE: (&str, &str) = ("base_model", "BaseModel with dropout");
@@ -47,6 +48,20 @@ const EXTRAS: [Extra; 1] = [Extra {
     value: comparison_table::optimism,
     text: |value| format::signed(value, 4),
 }];
+
+/// Section 6.6.
+const STATEMENTS: [Statement; 10] = [
+    above("BaseModel is far above LR", "base_model", "lr"),
+    above("Wide&Deep is above BaseModel", "wide_deep", "base_model"),
+    above("PNN is above BaseModel", "pnn", "base_model"),
+    above("DeepFM is above BaseModel", "deepfm", "base_model"),
+    above("DIN is above BaseModel", "din", "base_model"),
+    above("DIN is above DeepFM, the best without attention", "din", "deepfm"),
+    above("MBA is better than dropout for DIN", "din_mba", "din"),
+    above("Dice is better than PReLU", "din_dice", "din"),
+    above("DIN with MBA and Dice is above DeepFM", "din_mba_dice", "deepfm"),
+    above("DIN with MBA and Dice is above BaseModel", "din_mba_dice", "base_model"),
+];
 
 /// What every reader of the table has to know.
 pub(crate) fn notes() -> Vec<String> {
@@ -97,5 +112,6 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
         lines: ROWS.iter().map(line).collect(),
         base: BASE,
         extras: &EXTRAS,
+        statements: &STATEMENTS,
     }
 }

@@ -74,7 +74,7 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
     table3_notes.extend(study.warnings.iter().cloned());
     let regularizers = table4::tables(&slices, &references);
     let ad_logs = table5::tables(&slices, &references);
-    let tables = |of: &[ComparisonTable]| of.iter().map(ComparisonTable::table).collect();
+    let tables = |of: &[ComparisonTable]| of.iter().flat_map(ComparisonTable::tables).collect();
     let contents = Contents {
         table1: table1::tables(&study, &references),
         table2: table2::table(&study, &references),
