@@ -116,17 +116,23 @@ impl ComparisonTable<'_> {
         Some(part.row(higher)?.gauc - part.row(lower)?.gauc)
     }
 
-    /// Our differences of two rows, one for each seed that both have.
-    pub(crate) fn differences(&self, higher: &str, lower: &str) -> Vec<f64> {
-        let (Some(higher), Some(lower)) = (self.chosen(higher), self.chosen(lower)) else {
-            return Vec::new();
+    /// Our differences of two rows in a value of a run, one for each seed that both have.
+    pub(crate) fn differences(
+        &self,
+        higher: &str,
+        lower: &str,
+        value: fn(&Run) -> Option<f64>,
+    ) -> Vec<f64> {
+        let runs = |row: &str| {
+            let runs = self.chosen(row).map_or(&[][..], |cell| &cell.runs);
+            runs.iter().filter(|run| run.finished()).map(|run| (run.record.seed, value(run)))
         };
-        let lower = lower.by_seed();
-        let pair = |(seed, value): (u64, f64)| {
-            let (_, other) = lower.iter().find(|(other, _)| *other == seed)?;
-            Some(value - other)
-        };
-        higher.by_seed().into_iter().filter_map(pair).collect()
+        runs(higher)
+            .filter_map(|(seed, value)| {
+                let (_, other) = runs(lower).find(|(other, _)| *other == seed)?;
+                Some(value? - other?)
+            })
+            .collect()
     }
 
     /// A value of each finished run of a row.
