@@ -1,5 +1,7 @@
 //! Ragged rows ready for a model.
 
+use std::ops::Range;
+
 /// One field's ids, event by event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventColumn {
@@ -60,6 +62,16 @@ pub struct GroupEvents {
     pub offsets: Vec<u32>,
     /// One column a field of the group.
     pub fields: Vec<EventColumn>,
+}
+
+impl GroupEvents {
+    /// The events of row `row`: the row itself for a group with one event a row.
+    pub fn of_row(&self, row: usize) -> Range<usize> {
+        match self.offsets.get(row..=row + 1) {
+            Some(bounds) => bounds[0] as usize..bounds[1] as usize,
+            None => row..row + 1,
+        }
+    }
 }
 
 /// Rows for one step or one scoring call: compressed sparse rows, no padding, so that cost follows the

@@ -3,6 +3,7 @@
 use crate::{Batch, Cardinality, Ceiling, Error, EventColumn, Result, Role, Schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// How rows are split and what the test rows may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,6 +254,20 @@ impl Dataset {
         Ok(())
     }
 
+    /// The events of a row's history in [`Dataset::sequences`]: the latest of them, as many as
+    /// `max_history` and [`Dataset::history_limit`] allow.
+    pub(crate) fn history(
+        &self,
+        samples: &Samples,
+        row: usize,
+        max_history: Option<u32>,
+    ) -> Range<u32> {
+        let most = [max_history, self.history_limit].into_iter().flatten().min();
+        let end =
+            self.sequences.offsets[samples.sequence(row) as usize] + samples.history_lengths[row];
+        end - samples.history_lengths[row].min(most.unwrap_or(u32::MAX))..end
+    }
+
     /// Copies the given rows of a split into `batch`, whose memory is reused. `max_history`, when given,
     /// keeps only the latest events of each history, as [`Dataset::history_limit`] does.
     ///
@@ -265,8 +280,6 @@ impl Dataset {
         batch: &mut Batch,
     ) {
         let samples = self.split(split);
-        let most = [max_history, self.history_limit].into_iter().flatten().min();
-        let most = most.unwrap_or(u32::MAX);
         batch.labels.clear();
         batch.labels.extend(rows.iter().map(|&row| f32::from(samples.labels[row as usize])));
         batch.groups.resize_with(self.schema.groups.len(), Default::default);
@@ -281,14 +294,12 @@ impl Dataset {
                 events.offsets.push(0);
                 let mut total = 0;
                 for &row in rows {
-                    let start = self.sequences.offsets[samples.sequence(row as usize) as usize];
-                    let length = samples.history_lengths[row as usize];
-                    let kept = length.min(most);
-                    let (from, to) = ((start + length - kept) as usize, (start + length) as usize);
+                    let history = self.history(samples, row as usize, max_history);
+                    let (from, to) = (history.start as usize, history.end as usize);
                     for (column, source) in events.fields.iter_mut().zip(&self.sequences.fields) {
                         column.extend_from(source, from, to);
                     }
-                    total += kept;
+                    total += history.end - history.start;
                     events.offsets.push(total);
                 }
             } else {

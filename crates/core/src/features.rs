@@ -38,18 +38,10 @@ impl Dataset {
         };
         (0..self.train.rows())
             .map(|row| {
-                let (from, to) = self.history(&self.train, row);
-                ids_before(to) - ids_before(from)
+                let history = self.history(&self.train, row, None);
+                ids_before(history.end) - ids_before(history.start)
             })
             .sum()
-    }
-
-    /// First event of a row's history, and the one behind its last, in [`Dataset::sequences`].
-    fn history(&self, samples: &Samples, row: usize) -> (u32, u32) {
-        let start = self.sequences.offsets[samples.sequence(row) as usize];
-        let length = samples.history_lengths[row];
-        let kept = length.min(self.history_limit.unwrap_or(u32::MAX));
-        (start + length - kept, start + length)
     }
 
     /// The dataset without the fields of one vocabulary: the paper's "without goods_ids feature".
@@ -141,8 +133,7 @@ impl Dataset {
         let mut counts = vec![0u32; size as usize];
         let mut last = vec![usize::MAX; size as usize];
         for row in 0..self.train.rows() {
-            let (from, to) = self.history(&self.train, row);
-            for event in from..to {
+            for event in self.history(&self.train, row, None) {
                 for &id in column.event(event as usize) {
                     if last[id as usize] != row {
                         last[id as usize] = row;

@@ -14,7 +14,7 @@ fn log() -> Desk {
     desk
 }
 
-fn train(desk: &Desk, out: &str, model: &str, settings: &[&str]) -> Value {
+fn arguments<'a>(out: &'a str, model: &'a str, settings: &[&'a str]) -> Vec<&'a str> {
     let mut arguments = vec![
         "train",
         "--model",
@@ -33,7 +33,11 @@ fn train(desk: &Desk, out: &str, model: &str, settings: &[&str]) -> Value {
         "json",
     ];
     settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
-    serde_json::from_str(&desk.ok(&arguments)).unwrap()
+    arguments
+}
+
+fn train(desk: &Desk, out: &str, model: &str, settings: &[&str]) -> Value {
+    serde_json::from_str(&desk.ok(&arguments(out, model, settings))).unwrap()
 }
 
 #[test]
@@ -93,27 +97,8 @@ fn an_interrupted_run_with_dropout_and_fresh_embeddings_resumes_to_the_same_bits
         "train.checkpoint_every_steps=3",
     ];
     let whole = train(&desk, "whole", "din", &settings);
-    let mut command = desk.command(&[
-        "train",
-        "--model",
-        "din",
-        "--data",
-        LOG,
-        "--preset",
-        "alibaba",
-        "--epochs",
-        "2",
-        "--batch-size",
-        "500",
-        "--out",
-        "part",
-        "--set",
-        settings[0],
-        "--set",
-        settings[1],
-        "--set",
-        settings[2],
-    ]);
+    let mut resume = arguments("part", "din", &settings);
+    let mut command = desk.command(&resume);
     let mut child = command
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
@@ -126,31 +111,8 @@ fn an_interrupted_run_with_dropout_and_fresh_embeddings_resumes_to_the_same_bits
     }
     let _ = child.kill();
     child.wait().unwrap();
-    let resumed: Value = serde_json::from_str(&desk.ok(&[
-        "train",
-        "--model",
-        "din",
-        "--data",
-        LOG,
-        "--preset",
-        "alibaba",
-        "--epochs",
-        "2",
-        "--batch-size",
-        "500",
-        "--out",
-        "part",
-        "--resume",
-        "--format",
-        "json",
-        "--set",
-        settings[0],
-        "--set",
-        settings[1],
-        "--set",
-        settings[2],
-    ]))
-    .unwrap();
+    resume.push("--resume");
+    let resumed: Value = serde_json::from_str(&desk.ok(&resume)).unwrap();
     assert_eq!(resumed["result_sha256"], whole["result_sha256"]);
 }
 

@@ -7,6 +7,7 @@ use crate::kernels::{
     View, Write, add, multiply, repeat_row, sigmoid_backward, sigmoid_in_place, subtract_into,
     sum_rows, vectorized,
 };
+use crate::memory::Buffer;
 use crate::ops::check_offsets;
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 use std::sync::Arc;
@@ -68,9 +69,7 @@ impl SplitLayer {
         let product_weight = &weight.values()[weight.values().len() - dim * units..];
         let (q, k) = (candidates.values(), behaviors.values());
 
-        let mut query_part = graph.pool.take(rows * units);
-        let write = Write::Onto(bias.values());
-        multiply(View::new(q, rows, dim), &derived.query, &mut query_part, write);
+        let query_part = self.query_part(graph, q);
         let mut out = graph.pool.take(events * units);
         let mut product = graph.pool.take(TILE.min(events) * dim);
         for tile in tiles(offsets) {
@@ -159,6 +158,16 @@ impl SplitLayer {
         Ok(out)
     }
 
+    /// The candidates' part with the bias: rows × units.
+    fn query_part<T: Tape>(&self, graph: &Graph<'_, T>, q: &[f32]) -> Buffer {
+        let rows = q.len() / self.dim;
+        let mut part = graph.pool.take(rows * self.units);
+        let derived = graph.parameter(self.weight).derived();
+        let write = Write::Onto(graph.parameter(self.bias).values());
+        multiply(View::new(q, rows, self.dim), &derived.query, &mut part, write);
+        part
+    }
+
     /// The same for every pair of a candidate and a behavior of one history, candidate by candidate: (rows ·
     /// events) × units. The history's part, (W₂ − W₃)k, is computed once. For scoring alone: nothing goes on
     /// the tape.
@@ -177,13 +186,11 @@ impl SplitLayer {
                 right: behaviors.shape(),
             });
         }
-        let (weight, bias) = (graph.parameter(self.weight), graph.parameter(self.bias));
+        let weight = graph.parameter(self.weight);
         let derived = weight.derived();
         let product_weight = &weight.values()[weight.values().len() - dim * units..];
         let (q, k) = (candidates.values(), behaviors.values());
-        let mut query_part = graph.pool.take(rows * units);
-        let write = Write::Onto(bias.values());
-        multiply(View::new(q, rows, dim), &derived.query, &mut query_part, write);
+        let query_part = self.query_part(graph, q);
         let mut key_part = graph.pool.take(events * units);
         multiply(View::new(k, events, dim), &derived.key, &mut key_part, Write::Over);
         let mut out = graph.pool.take(rows * events * units);

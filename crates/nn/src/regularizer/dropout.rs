@@ -41,16 +41,12 @@ impl FeatureDropout {
         for (columns, _) in ids.tables.iter_mut().zip(&self.tables).filter(|(_, chosen)| **chosen) {
             for column in columns {
                 let key = stream.next_u64();
-                let offsets = &batch.groups[column.group].offsets;
+                let group = &batch.groups[column.group];
                 let mut kept = Vec::with_capacity(column.ids.len());
                 for row in 0..batch.rows() {
-                    let events = match offsets.get(row..=row + 1) {
-                        Some(bounds) => bounds[0] as usize..bounds[1] as usize,
-                        None => row..row + 1,
-                    };
                     let keep =
                         |&id: &u32| mixed((((row as u64) << 32) | u64::from(id)) ^ key) >= bound;
-                    kept.extend(column.ids[column.places(events)].iter().map(keep));
+                    kept.extend(column.ids[column.places(group.of_row(row))].iter().map(keep));
                 }
                 column.keep(kept, (1.0 / (1.0 - self.rate)) as f32);
             }

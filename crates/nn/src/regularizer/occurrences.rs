@@ -35,11 +35,7 @@ impl Occurrences {
             let tables = ids.tables.iter().zip(&mut self.counts).zip(&mut self.last);
             for ((columns, counts), last) in tables {
                 for column in columns {
-                    let offsets = &batch.groups[column.group].offsets;
-                    let events = match offsets.get(row..=row + 1) {
-                        Some(bounds) => bounds[0] as usize..bounds[1] as usize,
-                        None => row..row + 1,
-                    };
+                    let events = batch.groups[column.group].of_row(row);
                     for id in events.flat_map(|event| column.uses(event)) {
                         let id = id as usize;
                         if last[id] != self.samples {
