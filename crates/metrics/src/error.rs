@@ -52,6 +52,18 @@ pub enum Error {
         /// Users seen.
         users: usize,
     },
+    /// Runs to be compared were scored on different users or rows.
+    #[error("the runs were not scored on the same test rows: {reason}")]
+    OtherUsers {
+        /// What differs first.
+        reason: String,
+    },
+    /// A comparison needs a run on each side.
+    #[error("nothing to compare: {side} has no run")]
+    NoRuns {
+        /// The side without.
+        side: &'static str,
+    },
     /// RelaImpr against a model that is exactly as good as chance, or against no number.
     #[error("RelaImpr is not defined for model {model} over base {base}")]
     RelaImpr {

@@ -43,7 +43,7 @@ impl GaucVariant {
     }
 
     /// Weight and AUC of a user with both classes.
-    fn user(self, count: &Pairs) -> (f64, f64) {
+    pub(crate) fn user(self, count: &Pairs) -> (f64, f64) {
         let pairs = (count.positives * count.negatives) as f64;
         let halves = (2 * count.won + count.tied) as f64 / (2.0 * pairs);
         match self {
@@ -167,16 +167,16 @@ impl Sums {
 }
 
 /// How one user's positives fare against his negatives.
-struct Pairs {
-    positives: u64,
-    negatives: u64,
+pub(crate) struct Pairs {
+    pub positives: u64,
+    pub negatives: u64,
     won: u64,
     tied: u64,
 }
 
 impl Pairs {
     /// Counts over packed rows, which it sorts.
-    fn of(rows: &mut [u64]) -> Self {
+    pub(crate) fn of(rows: &mut [u64]) -> Self {
         rows.sort_unstable();
         let mut count = Self { positives: 0, negatives: 0, won: 0, tied: 0 };
         for tied in rows.chunk_by(|a, b| a >> 1 == b >> 1) {

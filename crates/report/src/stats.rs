@@ -1,5 +1,7 @@
 //! Mean and standard deviation over seeds.
 
+use ctr_metrics::student_975;
+
 /// Mean and spread of a few values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Summary {
@@ -24,19 +26,8 @@ impl Summary {
 
     /// Half the width of the 95 % interval of the mean (Student); absent for one value.
     pub(crate) fn half_interval_95(&self) -> Option<f64> {
-        Some(student_95(self.n - 1) * self.std? / (self.n as f64).sqrt())
+        Some(student_975(self.n - 1) * self.std? / (self.n as f64).sqrt())
     }
-}
-
-/// The 97.5 % point of Student's t.
-fn student_95(degrees: usize) -> f64 {
-    const POINTS: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
-        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
-        2.052, 2.048, 2.045, 2.042,
-    ];
-    // Beyond the table its last value, which is a little too wide.
-    POINTS[degrees.clamp(1, POINTS.len()) - 1]
 }
 
 #[cfg(test)]
@@ -50,8 +41,8 @@ mod tests {
         // Squares 4 + 1 + 0 + 9 over 3.
         assert!((summary.std.unwrap() - (14.0f64 / 3.0).sqrt()).abs() < 1e-15);
         // Three degrees of freedom.
-        let half = 3.182 * (14.0f64 / 3.0).sqrt() / 2.0;
-        assert!((summary.half_interval_95().unwrap() - half).abs() < 1e-12);
+        let half = 3.182_446_305 * (14.0f64 / 3.0).sqrt() / 2.0;
+        assert!((summary.half_interval_95().unwrap() - half).abs() < 1e-8);
         assert_eq!(Summary::of(&[0.7]).unwrap().half_interval_95(), None);
         assert_eq!(Summary::of(&[0.7]).unwrap().std, None);
         assert_eq!(Summary::of(&[]), None);
