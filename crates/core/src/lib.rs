@@ -5,6 +5,7 @@ mod batch;
 mod canonical;
 mod dataset;
 mod error;
+mod exhibit;
 mod features;
 mod files;
 mod record;
@@ -17,6 +18,7 @@ pub use batch::{Batch, EventColumn, GroupEvents};
 pub use canonical::{Digest, canonical_json, sha256_hex};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
+pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
 pub use files::write_atomic;
 pub use record::{
     Best, Ceiling, CurvePoint, DatasetReference, Environment, FieldSummary, MetricValues,

@@ -8,6 +8,16 @@ pub fn student_975(degrees: usize) -> f64 {
     StudentsT::new(0.0, 1.0, degrees as f64).map_or(f64::INFINITY, |t| t.inverse_cdf(0.975))
 }
 
+/// Two-sided p of a mean that lies `t` standard errors from its hypothesis, by Student's t.
+pub fn student_p(t: f64, degrees: usize) -> f64 {
+    let beyond = |t: f64| StudentsT::new(0.0, 1.0, degrees as f64).map(|of| 2.0 * of.sf(t.abs()));
+    match t.is_nan() {
+        true => 1.0,
+        false if t.is_infinite() => 0.0,
+        false => beyond(t).unwrap_or(1.0),
+    }
+}
+
 /// The 95 % interval of a standard deviation of which `std` (n − 1 in its denominator) was seen in `n` normal
 /// values: `std·√((n−1)/χ²)`. None below two values.
 pub fn std_interval_95(std: f64, n: usize) -> Option<(f64, f64)> {

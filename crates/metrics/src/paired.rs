@@ -182,10 +182,7 @@ fn vec_of<'r, 'a>(runs: &'r [SeededUsers<'a>]) -> Vec<&'r SeededUsers<'a>> {
 }
 
 /// The users that all runs have, with equal weights.
-fn same_users<'a>(
-    first: &[SeededUsers<'a>],
-    second: &[SeededUsers<'a>],
-) -> Result<&'a [UserAuc]> {
+fn same_users<'a>(first: &[SeededUsers<'a>], second: &[SeededUsers<'a>]) -> Result<&'a [UserAuc]> {
     let users = first.first().ok_or(Error::NoRuns { side: "the first model" })?.users;
     second.first().ok_or(Error::NoRuns { side: "the second model" })?;
     if users.is_empty() {

@@ -1,11 +1,11 @@
 //! Comparisons against scipy and statsmodels (`golden/statistics.py` wrote the file).
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use approx::assert_abs_diff_eq;
 use ctr_metrics::{
     Error, PairedComparison, Resampling, SeededUsers, UserAuc, compare_paired, holm,
-    standard_error, std_interval_95, student_975,
+    standard_error, std_interval_95, student_975, student_p,
 };
 use serde_json::Value;
 
@@ -50,8 +50,7 @@ fn one_run_a_side_is_scipys_bootstrap_over_users() {
     let golden = golden();
     let weights = vec![1.0; 400];
     let (first, second) = (runs(&golden, "first", &weights), runs(&golden, "second", &weights));
-    let found =
-        compare_paired(&seeded(&first[..1], 1), &seeded(&second[..1], 1), MANY).unwrap();
+    let found = compare_paired(&seeded(&first[..1], 1), &seeded(&second[..1], 1), MANY).unwrap();
     close_intervals(&found, &golden["single"], 7e-4);
     let expected = golden["single"]["standard_error"].as_f64().unwrap();
     assert_abs_diff_eq!(found.standard_error_users, expected, epsilon = 1e-9);
@@ -114,7 +113,8 @@ fn under_the_null_the_interval_covers_zero_as_often_as_it_says() {
     let mut outside = 0;
     let mut state = 1u64;
     let mut coin = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from((state >> 40) as u32 & 1)
     };
     for experiment in 0..300 {
@@ -124,8 +124,7 @@ fn under_the_null_the_interval_covers_zero_as_often_as_it_says() {
         let (first, second) = (run(), run());
         let resampling = Resampling { resamples: 500, seed: experiment };
         let (first, second) = ([first], [second]);
-        let found =
-            compare_paired(&seeded(&first, 1), &seeded(&second, 1), resampling).unwrap();
+        let found = compare_paired(&seeded(&first, 1), &seeded(&second, 1), resampling).unwrap();
         outside += usize::from(found.interval.0 > 0.0 || found.interval.1 < 0.0);
     }
     assert!((5..=27).contains(&outside), "{outside} of 300");
@@ -157,6 +156,12 @@ fn holm_and_quantiles_are_those_of_statsmodels_and_scipy() {
         assert_abs_diff_eq!(found, expected.as_f64().unwrap(), epsilon = 1e-8);
     }
     assert_eq!(student_975(0), f64::INFINITY);
+    for row in golden["student_p"].as_array().unwrap() {
+        let [t, degrees, expected] = numbers(row)[..] else { panic!("{row}") };
+        let found = student_p(-t, degrees as usize);
+        assert_abs_diff_eq!(found, expected, epsilon = 1e-9);
+    }
+    assert_eq!((student_p(f64::NAN, 3), student_p(f64::INFINITY, 3)), (1.0, 0.0));
     for (n, expected) in golden["std_interval_95"].as_object().unwrap() {
         let (low, high) = std_interval_95(2.0, n.parse().unwrap()).unwrap();
         let ends = numbers(expected);

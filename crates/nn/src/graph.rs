@@ -106,6 +106,8 @@ pub struct Graph<'p, T: Tape> {
     pub(crate) pool: Pool,
     /// All rows have the one history that the batch holds (see `rank.rs`).
     pub(crate) shared_history: bool,
+    /// Whose candidate each row's user vector attends to, in an exhibit of it (see `exhibits.rs`).
+    pub(crate) exhibit_attended: Option<Arc<Vec<u32>>>,
     tape: T,
     device: Cpu,
 }
@@ -128,6 +130,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             collected: Rc::default(),
             pool,
             shared_history: false,
+            exhibit_attended: None,
             tape: T::default(),
             device,
         }

@@ -4,6 +4,7 @@ mod builder;
 mod derived;
 mod error;
 mod exchange;
+mod exhibits;
 mod frame;
 pub mod gradient_check;
 mod graph;

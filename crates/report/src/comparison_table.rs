@@ -10,7 +10,6 @@ use crate::results::{
     signature_notes, source_runs, unlike_notes,
 };
 use crate::slices::Slice;
-use crate::statements::{self, Statement};
 use crate::study::{Cell, Run};
 use crate::table::{self, Column, Entry, NONE, Table};
 use ctr_core::{Ceiling, Protocol};
@@ -40,6 +39,14 @@ pub(crate) struct Extra {
     pub text: fn(f64) -> String,
 }
 
+/// Standard error of the mean from users alone.
+pub(crate) const USERS_ERROR: Extra = Extra {
+    title: results::USERS_ERROR,
+    header: "users_standard_error",
+    value: |_, cell| cell.users_error,
+    text: format::gauc,
+};
+
 /// A table of one slice.
 pub(crate) struct ComparisonTable<'a> {
     /// `table4`.
@@ -54,8 +61,6 @@ pub(crate) struct ComparisonTable<'a> {
     /// The row that RelaImpr is over, by its `id`, and how notes call it.
     pub base: (&'static str, &'static str),
     pub extras: &'static [Extra],
-    /// What the paper says of the rows.
-    pub statements: &'static [Statement],
 }
 
 /// The columns of the files before those of a table's own.
@@ -101,44 +106,8 @@ impl ComparisonTable<'_> {
         self.published.and_then(|part| Some((part, part.row(&line.id)?)))
     }
 
-    /// The table, and that of what the paper says of it.
-    pub(crate) fn tables(&self) -> Vec<Table> {
-        std::iter::once(self.table()).chain(statements::table(self, self.statements)).collect()
-    }
-
     fn chosen(&self, row: &str) -> Option<&Cell> {
         self.lines.iter().find(|line| line.id == row)?.choice.chosen
-    }
-
-    /// The paper's difference of two rows.
-    pub(crate) fn published_difference(&self, higher: &str, lower: &str) -> Option<f64> {
-        let part = self.published?;
-        Some(part.row(higher)?.gauc - part.row(lower)?.gauc)
-    }
-
-    /// Our differences of two rows in a value of a run, one for each seed that both have.
-    pub(crate) fn differences(
-        &self,
-        higher: &str,
-        lower: &str,
-        value: fn(&Run) -> Option<f64>,
-    ) -> Vec<f64> {
-        let runs = |row: &str| {
-            let runs = self.chosen(row).map_or(&[][..], |cell| &cell.runs);
-            runs.iter().filter(|run| run.finished()).map(|run| (run.record.seed, value(run)))
-        };
-        runs(higher)
-            .filter_map(|(seed, value)| {
-                let (_, other) = runs(lower).find(|(other, _)| *other == seed)?;
-                Some(value? - other?)
-            })
-            .collect()
-    }
-
-    /// A value of each finished run of a row.
-    pub(crate) fn values(&self, row: &str, value: fn(&Run) -> Option<f64>) -> Vec<f64> {
-        let runs = self.chosen(row).map_or(&[][..], |cell| &cell.runs);
-        runs.iter().filter(|run| run.finished()).filter_map(value).collect()
     }
 
     fn ceiling(&self) -> Option<(Ceiling, Option<f64>)> {

@@ -6,7 +6,7 @@ use crate::table::{NONE, Table};
 use crate::{Result, base64, format, models, table3, table4, table5};
 use minijinja::Environment;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const TEMPLATE: &str = include_str!("../templates/index.html");
 
@@ -21,6 +21,7 @@ struct Page<'a> {
     runs: usize,
     warnings: &'a [String],
     tables: &'a Contents,
+    verdicts: &'a Verdicts,
     table3_notes: Vec<String>,
     table4_notes: Vec<String>,
     table5_notes: Vec<String>,
@@ -99,6 +100,8 @@ struct PublishedDetails {
 /// The tables; a list is empty where there are no runs for it.
 #[derive(Serialize)]
 pub(crate) struct Contents {
+    pub claims: Option<Table>,
+    pub claims_by_data: Vec<Table>,
     pub table1: Vec<Table>,
     pub table2: Table,
     pub table3: Vec<Table>,
@@ -106,6 +109,13 @@ pub(crate) struct Contents {
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
     pub cost: Table,
+}
+
+/// What the head of the page says of the claims.
+#[derive(Serialize)]
+pub(crate) struct Verdicts {
+    pub notes: Vec<String>,
+    pub counts: BTreeMap<String, usize>,
 }
 
 /// A picture to put into the page.
@@ -118,8 +128,10 @@ pub(crate) struct Picture<'a> {
 /// The finished page.
 pub(crate) fn render(
     study: &Study,
+    warnings: &[String],
     references: &References,
     contents: &Contents,
+    verdicts: &Verdicts,
     curves: &[Picture],
     figure4: &[Picture],
 ) -> Result<String> {
@@ -127,8 +139,9 @@ pub(crate) fn render(
         overview: overview(study),
         simulated: study.datasets.iter().any(DatasetStudy::simulated),
         runs: study.runs,
-        warnings: &study.warnings,
+        warnings,
         tables: contents,
+        verdicts,
         table3_notes: table3::notes(references),
         table4_notes: table4::notes(),
         table5_notes: table5::notes(),

@@ -49,7 +49,7 @@ impl Kind {
     }
 
     /// The name in files, that of the paper's rows among them.
-    fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             Self::WithoutGoodsIds => "without_goods_ids",
             Self::None => "none",

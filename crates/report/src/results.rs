@@ -35,6 +35,13 @@ pub(crate) fn percent_text(comparison: &Comparison) -> String {
     }
 }
 
+/// Heading of the standard error from users.
+pub(crate) const USERS_ERROR: &str = "s.e. of users";
+
+pub(crate) fn users_error_text(cell: &Cell) -> String {
+    cell.users_error.map_or(NONE.into(), format::gauc)
+}
+
 /// The mean of what choosing on test would have added.
 pub(crate) fn optimism_text(cell: &Cell) -> String {
     cell.optimism().map_or(NONE.into(), |value| format::signed(value.mean, 4))

@@ -2,12 +2,13 @@
 //! models differ more between optimizers than between regularizers, so presets are never mixed.
 
 use crate::choice::{Choice, choose};
+use crate::claims::Selector;
 use crate::reference::is_alibaba_kin;
 use crate::regularizers::{Form, Kind, epochs};
 use crate::study::{Block, Cell, DatasetStudy, Study};
-use crate::variants;
+use crate::variants::{self, Changes, Defaults, settings};
 use crate::{format, models};
-use ctr_core::RunRecord;
+use ctr_core::{RunRecord, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -20,10 +21,12 @@ pub(crate) struct Slice<'a> {
     /// The dataset has slices of other presets under this block.
     several_presets: bool,
     cells: Vec<(&'a str, Form, &'a Cell)>,
+    /// Cells whose model is not as in the preset, each with what is changed.
+    changed: Vec<(&'a str, Changes, &'a Cell)>,
 }
 
 /// All slices, by dataset, block and preset.
-pub(crate) fn slices(study: &Study) -> Vec<Slice<'_>> {
+pub(crate) fn slices<'a>(study: &'a Study, defaults: &Defaults) -> Vec<Slice<'a>> {
     let mut slices = Vec::new();
     for dataset in &study.datasets {
         for (index, block) in dataset.blocks.iter().enumerate() {
@@ -32,11 +35,13 @@ pub(crate) fn slices(study: &Study) -> Vec<Slice<'_>> {
             let presets: BTreeSet<&str> =
                 cells.iter().map(|(_, cell)| variants::preset(cell)).collect();
             for &preset in &presets {
-                let own: Vec<(&str, &Cell)> = cells
+                let (own, changed): (Vec<_>, Vec<_>) = cells
                     .iter()
                     .filter(|(_, cell)| variants::preset(cell) == preset)
-                    .copied()
-                    .collect();
+                    .map(|&(model, cell)| (model, defaults.changes(cell.config()), cell))
+                    .partition(|(_, changes, _)| changes.is_empty());
+                let own: Vec<(&str, &Cell)> =
+                    own.into_iter().map(|(model, _, cell)| (model, cell)).collect();
                 let mut longest: BTreeMap<&str, u64> = BTreeMap::new();
                 for (model, cell) in &own {
                     let longest = longest.entry(model).or_default();
@@ -54,6 +59,7 @@ pub(crate) fn slices(study: &Study) -> Vec<Slice<'_>> {
                         .into_iter()
                         .map(|(model, cell)| (model, form(model, cell), cell))
                         .collect(),
+                    changed,
                 });
             }
         }
@@ -83,6 +89,13 @@ impl<'a> Slice<'a> {
         format!("ours, {}{simulated}", self.column())
     }
 
+    /// That of its first run, for all runs of the slice are of the same data and metric.
+    pub(crate) fn signature(&self) -> Option<Signature> {
+        let cells = self.cells.iter().map(|(.., cell)| cell);
+        let mut all = cells.chain(self.changed.iter().map(|(.., cell)| cell));
+        all.next()?.runs.first()?.record.signature.parse().ok()
+    }
+
     /// For file names and links: the dataset, and what else is needed among its slices.
     pub(crate) fn stem(&self) -> String {
         if self.several_presets || self.dataset.blocks.len() > 1 {
@@ -105,6 +118,35 @@ impl<'a> Slice<'a> {
         choose(self.cells.iter().filter(of_row).map(|(.., cell)| *cell))
     }
 
+    /// The cell that a claim is about: of several settings, what validation chose.
+    pub(crate) fn find(&self, wanted: &Selector) -> Option<&'a Cell> {
+        let fits = |cell: &Cell| {
+            let has = settings(cell.config());
+            wanted.settings.iter().all(|(key, value)| has.get(key) == Some(value))
+        };
+        let form = |form: &Form| form.is_usual() && form.kind.id() == wanted.regularizer;
+        let cells: Vec<&Cell> = match wanted.changes.is_empty() {
+            true => {
+                let all = self.cells.iter().filter(|(model, ..)| *model == wanted.model);
+                all.filter(|(_, of, _)| form(of)).map(|(.., cell)| *cell).collect()
+            }
+            false => {
+                let all = self.changed.iter().filter(|(model, ..)| *model == wanted.model);
+                all.filter(|(_, changes, cell)| {
+                    *changes == wanted.changes && form(&Form::of(cell.config(), 0))
+                })
+                .map(|(.., cell)| *cell)
+                .collect()
+            }
+        };
+        choose(cells.into_iter().filter(|cell| fits(cell))).chosen
+    }
+
+    /// The cells whose model was changed, with what is changed.
+    pub(crate) fn changed(&self) -> &[(&'a str, Changes, &'a Cell)] {
+        &self.changed
+    }
+
     /// BaseModel was run under several kinds of regularizer.
     pub(crate) fn compares_regularizers(&self) -> bool {
         let forms = self.forms(models::BASE);
@@ -120,9 +162,10 @@ impl<'a> Slice<'a> {
 ///
 /// Simulated ad logs have tables 4 and 5 in its place. Where a dataset was run with and without
 /// regularizers, table 3 has the runs without: its numbers in the paper are without, and a search for λ
-/// would bury them.
+/// would bury them. Nor has it models that differ from their preset: the ablations have those.
 pub(crate) fn for_table3(
     records: &[(PathBuf, RunRecord)],
+    defaults: &Defaults,
 ) -> (Vec<(PathBuf, RunRecord)>, BTreeMap<String, usize>) {
     let mut longest: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for (_, record) in records {
@@ -150,7 +193,8 @@ pub(crate) fn for_table3(
             let kinds: BTreeSet<&Kind> = forms.iter().map(|form| &form.kind).collect();
             kinds.len() > 1 && forms.iter().any(Form::is_plain)
         });
-        if several && !form(record).is_plain() {
+        let changed = !defaults.changes(&record.config).is_empty();
+        if changed || (several && !form(record).is_plain()) {
             *left_out.entry(id.clone()).or_default() += 1;
         } else {
             kept.push((path.clone(), record.clone()));

@@ -1,6 +1,6 @@
 //! Mean and standard deviation over seeds.
 
-use ctr_metrics::student_975;
+use ctr_metrics::{student_975, student_p};
 
 /// Mean and spread of a few values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +27,50 @@ impl Summary {
     /// Half the width of the 95 % interval of the mean (Student); absent for one value.
     pub(crate) fn half_interval_95(&self) -> Option<f64> {
         Some(student_975(self.n - 1) * self.std? / (self.n as f64).sqrt())
+    }
+}
+
+/// A difference, or another value that a statement is about, and how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Effect {
+    pub mean: f64,
+    /// 95 %; none where nothing is known of the spread.
+    pub interval: Option<(f64, f64)>,
+    /// Two-sided, of the hypothesis that it is 0.
+    pub p: Option<f64>,
+    /// Seeds, or pairs of runs with one seed.
+    pub n: usize,
+    pub reach: Reach,
+}
+
+/// What the interval would hold for if it were drawn again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Other users and other seeds.
+    UsersAndSeeds { users: usize },
+    /// Other seeds, on the same test rows.
+    Seeds,
+}
+
+impl Effect {
+    /// The mean of a value over seeds with Student's interval.
+    pub(crate) fn over_seeds(values: &[f64]) -> Option<Self> {
+        let summary = Summary::of(values)?;
+        let half = summary.half_interval_95();
+        let t = summary.std.map(|std| summary.mean / (std / (summary.n as f64).sqrt()));
+        Some(Self {
+            mean: summary.mean,
+            interval: half.map(|half| (summary.mean - half, summary.mean + half)),
+            p: t.map(|t| student_p(t, summary.n - 1)),
+            n: summary.n,
+            reach: Reach::Seeds,
+        })
+    }
+
+    /// The same in another unit.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        let interval = self.interval.map(|(low, high)| (low * factor, high * factor));
+        Self { mean: self.mean * factor, interval, ..self }
     }
 }
 

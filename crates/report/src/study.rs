@@ -1,6 +1,7 @@
 //! Records grouped for comparison: dataset → blocks (protocol and content) → rows (model and variant)
 //! → cells (runs that differ in their seed only).
 
+use crate::evidence::Evidence;
 use crate::models;
 use crate::stats::Summary;
 use crate::variants::{self, Label};
@@ -35,6 +36,8 @@ impl Run {
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     pub runs: Vec<Run>,
+    /// Standard error of the mean gAUC from users alone, where the runs' test rows are there.
+    pub users_error: Option<f64>,
 }
 
 impl Cell {
@@ -177,6 +180,15 @@ impl Study {
             .collect();
         Self { datasets, warnings, runs }
     }
+
+    /// Looks up what the test rows of the runs say of each mean.
+    pub(crate) fn measure_users(&mut self, evidence: &Evidence) {
+        for dataset in &mut self.datasets {
+            let cells = dataset.rows.iter_mut().flat_map(|row| &mut row.cells).flatten();
+            cells.for_each(|cell| cell.users_error = evidence.users_error(cell));
+            evidence.forget();
+        }
+    }
 }
 
 /// Sorts by seed. Of two records with one seed the later one stays, so that n counts seeds.
@@ -201,7 +213,7 @@ fn one_a_seed(mut runs: Vec<Run>, warnings: &mut Vec<String>) -> Cell {
             None => kept.push(run),
         }
     }
-    Cell { runs: kept }
+    Cell { runs: kept, users_error: None }
 }
 
 fn dataset_study(id: String, blocks: Vec<(BlockKey, Vec<Cell>)>) -> DatasetStudy {

@@ -6,8 +6,8 @@ use crate::format;
 use crate::models;
 use crate::reference::{CORRECTED, PAPER, References};
 use crate::results::{
-    self, Titled, comparison_columns, diverged_note, gauc_text, mean_metric, optimism_text,
-    percent_text, signature_notes, source_runs, unlike_notes,
+    self, Titled, USERS_ERROR, comparison_columns, diverged_note, gauc_text, mean_metric,
+    optimism_text, percent_text, signature_notes, source_runs, unlike_notes, users_error_text,
 };
 use crate::study::{Block, Cell, DatasetStudy, Row, Study};
 use crate::table::{self, Column, Entry, NONE, Table};
@@ -29,6 +29,8 @@ pub(crate) fn notes(references: &References) -> Vec<String> {
              the protocol \"authors\", not with \"held-out\".",
             "Ours: mean ± standard deviation (n − 1) of test gAUC over seeds; n=1 has no ±. gAUC is \
              equation 10 of the paper.",
+            "s.e. of users: standard error of that mean if other users had been drawn. The models share most \
+             of it, for they are measured on the same users: the claims compare them user by user.",
             "RelaImpr (equation 11) is over our BaseModel of the same column: of the means, ± the \
              standard deviation over pairs of runs with the same seed where there are two or more.",
             "held-out: test gAUC at the evaluation with the best validation gAUC. Optimism is how much \
@@ -116,6 +118,10 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
             if block.data.simulated { ", simulated" } else { "" }
         );
         columns.push(Column::number(&heading, "gAUC"));
+        let with_users = dataset.cells(index).any(|(_, cell)| cell.users_error.is_some());
+        if with_users {
+            columns.push(Column::number(&heading, USERS_ERROR));
+        }
         columns.push(Column::number(&heading, "RelaImpr"));
         if held_out {
             columns.push(Column::number(&heading, "optimism"));
@@ -126,6 +132,9 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
             let cell = row.and_then(|row| row.cells.get(index)?.as_ref());
             let comparison = cell.and_then(|cell| compare(dataset, index, cell));
             entries[line].push(cell.map_or(NONE.into(), gauc_text).into());
+            if with_users {
+                entries[line].push(cell.map_or(NONE.into(), users_error_text).into());
+            }
             entries[line].push(comparison.as_ref().map_or(NONE.into(), percent_text).into());
             if held_out {
                 entries[line].push(cell.map_or(NONE.into(), optimism_text).into());
@@ -177,7 +186,7 @@ fn caption(dataset: &DatasetStudy, references: &References) -> String {
 }
 
 /// The columns of the file, one line a model, configuration, dataset, protocol and content.
-const HEADER: [&str; 26] = [
+const HEADER: [&str; 27] = [
     "dataset",
     "protocol",
     "content_sha256",
@@ -189,6 +198,7 @@ const HEADER: [&str; 26] = [
     "test_gauc_std",
     "n",
     "diverged",
+    "users_standard_error",
     "rela_impr_percent",
     "rela_impr_paired_std",
     "rela_impr_pairs",
@@ -242,6 +252,7 @@ fn csv_line(
         csv::number(summary.and_then(|s| s.std)),
         summary.map_or(0, |s| s.n).to_string(),
         cell.diverged().to_string(),
+        csv::number(cell.users_error),
     ];
     line.extend(comparison_columns(comparison));
     line.extend([

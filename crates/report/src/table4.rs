@@ -1,14 +1,13 @@
 //! Table 4: BaseModel under different regularizers, beside the paper's numbers on Alibaba.
 
 use crate::comparison_table::{self, ComparisonTable, Extra, Line};
+use crate::curve_values::{fall, peak_epoch};
 use crate::format;
 use crate::models;
 use crate::reference::References;
 use crate::regularizers::{Form, Kind};
 use crate::results::summary;
 use crate::slices::Slice;
-use crate::statements::{Comparison, Statement, above};
-use crate::study::Run;
 
 /// The row that the paper's RelaImpr is over.
 const BASE: (&str, &str) = ("without_goods_ids", "the row without goods_ids");
@@ -17,7 +16,8 @@ const BASE: (&str, &str) = ("without_goods_ids", "the row without goods_ids");
 const PAPER: [Kind; 6] =
     [Kind::WithoutGoodsIds, Kind::None, Kind::Dropout, Kind::Filter, Kind::Difacto, Kind::Mba];
 
-const EXTRAS: [Extra; 3] = [
+const EXTRAS: [Extra; 4] = [
+    comparison_table::USERS_ERROR,
     Extra {
         title: "peak",
         header: "peak_test_gauc_mean",
@@ -37,45 +37,6 @@ const EXTRAS: [Extra; 3] = [
         text: |fall| format::signed(fall, 4),
     },
 ];
-
-/// Sections 5.1 and 6.5.
-const STATEMENTS: [Statement; 10] = [
-    Statement {
-        text: "Without regularization goods_ids help in the first epoch (at its end)",
-        of: Comparison::AboveIn(after_one_epoch, "none", "without_goods_ids"),
-    },
-    above("goods_ids help, if training stops at the best evaluation", "none", "without_goods_ids"),
-    Statement {
-        text: "Without regularization gAUC falls after its peak (by the difference)",
-        of: Comparison::Positive("none", |run| fall(run).map(|fall| -fall)),
-    },
-    above("Dropout is better than nothing", "dropout", "none"),
-    above("Filter is better than nothing", "filter", "none"),
-    above("Filter is better than dropout", "filter", "dropout"),
-    above("DiFacto is worse than filter", "filter", "difacto"),
-    above("MBA is better than nothing", "mba", "none"),
-    above("MBA is better than dropout", "mba", "dropout"),
-    above("MBA is better than filter, the next best of the paper", "mba", "filter"),
-];
-
-/// Epoch of the evaluation with the highest test gAUC, the first of several.
-fn peak_epoch(run: &Run) -> Option<f64> {
-    let points = run.record.curve.iter();
-    let values = points.filter_map(|point| Some((point.epoch, point.test_gauc?)));
-    values.rev().max_by(|one, other| one.1.total_cmp(&other.1)).map(|(epoch, _)| epoch)
-}
-
-/// How far test gAUC has fallen from its peak by the last evaluation.
-fn fall(run: &Run) -> Option<f64> {
-    let last = run.record.curve.iter().rev().find_map(|point| point.test_gauc)?;
-    Some(last - run.record.metrics.peak_test_gauc?)
-}
-
-/// Test gAUC at the last evaluation of the first epoch.
-fn after_one_epoch(run: &Run) -> Option<f64> {
-    let first = run.record.curve.iter().take_while(|point| point.epoch <= 1.0);
-    first.last().and_then(|point| point.test_gauc)
-}
 
 /// What every reader of the table has to know.
 pub(crate) fn notes() -> Vec<String> {
@@ -129,6 +90,5 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
         lines: forms(slice).into_iter().map(line).collect(),
         base: BASE,
         extras: &EXTRAS,
-        statements: &STATEMENTS,
     }
 }

@@ -6,7 +6,6 @@ use crate::models;
 use crate::reference::References;
 use crate::regularizers::Kind;
 use crate::slices::Slice;
-use crate::statements::{Statement, above};
 
 /// The row that the paper's RelaImpr is over.
 const BASE: (&str, &str) = ("base_model", "BaseModel with dropout");
@@ -42,25 +41,14 @@ const fn row(model: &'static str, title: &'static str, kind: Kind) -> PaperRow {
     PaperRow { id: model, title, model, kind }
 }
 
-const EXTRAS: [Extra; 1] = [Extra {
-    title: "optimism",
-    header: "optimism_mean",
-    value: comparison_table::optimism,
-    text: |value| format::signed(value, 4),
-}];
-
-/// Section 6.6.
-const STATEMENTS: [Statement; 10] = [
-    above("BaseModel is far above LR", "base_model", "lr"),
-    above("Wide&Deep is above BaseModel", "wide_deep", "base_model"),
-    above("PNN is above BaseModel", "pnn", "base_model"),
-    above("DeepFM is above BaseModel", "deepfm", "base_model"),
-    above("DIN is above BaseModel", "din", "base_model"),
-    above("DIN is above DeepFM, the best without attention", "din", "deepfm"),
-    above("MBA is better than dropout for DIN", "din_mba", "din"),
-    above("Dice is better than PReLU", "din_dice", "din"),
-    above("DIN with MBA and Dice is above DeepFM", "din_mba_dice", "deepfm"),
-    above("DIN with MBA and Dice is above BaseModel", "din_mba_dice", "base_model"),
+const EXTRAS: [Extra; 2] = [
+    comparison_table::USERS_ERROR,
+    Extra {
+        title: "optimism",
+        header: "optimism_mean",
+        value: comparison_table::optimism,
+        text: |value| format::signed(value, 4),
+    },
 ];
 
 /// What every reader of the table has to know.
@@ -112,6 +100,5 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
         lines: ROWS.iter().map(line).collect(),
         base: BASE,
         extras: &EXTRAS,
-        statements: &STATEMENTS,
     }
 }

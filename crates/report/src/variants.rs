@@ -135,6 +135,39 @@ pub(crate) fn settings(value: &Value) -> BTreeMap<String, String> {
     flat
 }
 
+/// The models' settings in each preset: what a configuration may differ from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Defaults(BTreeMap<(String, String), BTreeMap<String, String>>);
+
+/// Settings of a model that differ from its preset's, with their values.
+pub(crate) type Changes = BTreeMap<String, String>;
+
+impl Defaults {
+    /// Those of whole configurations, as records have them.
+    pub(crate) fn new(configs: &[Value]) -> Self {
+        let key = |config| (text(config, "/preset").into(), text(config, "/model/id").into());
+        Self(configs.iter().map(|config| (key(config), model_settings(config))).collect())
+    }
+
+    /// What a configuration changes of its model; nothing where the preset is not known.
+    pub(crate) fn changes(&self, config: &Value) -> Changes {
+        let key = (text(config, "/preset").to_string(), text(config, "/model/id").to_string());
+        let Some(usual) = self.0.get(&key) else { return Changes::new() };
+        let differs = |(name, value): &(String, String)| usual.get(name) != Some(value);
+        model_settings(config).into_iter().filter(differs).collect()
+    }
+}
+
+fn text<'v>(config: &'v Value, pointer: &str) -> &'v str {
+    config.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn model_settings(config: &Value) -> BTreeMap<String, String> {
+    let mut settings = settings(config.get("model").unwrap_or(&Value::Null));
+    settings.remove("id");
+    settings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +180,18 @@ mod tests {
         assert_eq!(training_differences(&one, &other), ["train.lr"]);
         assert!(training_differences(&json!(3), &json!(3)).is_empty());
         assert_eq!(training_differences(&json!({"a": null}), &json!({})), ["a"]);
+    }
+
+    #[test]
+    fn changes_are_those_of_the_model_alone() {
+        let config = |unit: &str, rate: f64| json!({"preset": "small", "model": {"id": "din", "unit": {"softmax": unit}}, "train": {"rate": rate}});
+        let defaults = Defaults::new(&[config("scaled", 1.0)]);
+        assert!(defaults.changes(&config("scaled", 2.0)).is_empty());
+        let changes = defaults.changes(&config("none", 1.0));
+        assert_eq!(changes, Changes::from([("unit.softmax".into(), "none".into())]));
+        let mut other = config("none", 1.0);
+        other["preset"] = json!("mine");
+        assert!(defaults.changes(&other).is_empty());
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! From a folder of runs to a folder of files.
 
 use crate::comparison_table::{self, ComparisonTable};
+use crate::evidence::{Background, Evidence};
 use crate::export::{latex, markdown};
 use crate::html::{self, Contents, Picture};
 use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
+use crate::variants::Defaults;
 use crate::{Error, Result, cost, curves, figure4, format, read_records};
-use crate::{ab_test, table1, table2, table3, table3_overview, table4, table5};
+use crate::{ab_test, claims, table1, table2, table3, table3_overview, table4, table5};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +40,8 @@ pub struct ReportSummary {
     pub table3_markdown: String,
     /// Tables 3, 4 and 5 in one text, as far as there are runs for them.
     pub tables_markdown: String,
+    /// The verdict on each claim that has runs, by dataset, protocol and preset.
+    pub verdicts: Vec<claims::ClaimVerdict>,
     /// What was odd about the records, such as two of one seed; the report says it too.
     pub warnings: Vec<String>,
 }
@@ -51,6 +55,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// `figure4_regularization-<dataset>.png` for each dataset of table 4 and a copy of the first of them, or
 /// of that of the ad log, as `figure4_regularization.png`. What has no runs is not written.
 ///
+/// `claims` (`.md`, `.csv`, `.tex`) has the verdicts on what the paper states; `background` gives the test rows
+/// that they are decided on and the settings that runs may differ from.
+///
 /// `ab_test.json` in `options.out`, which `din-repro ab-test` writes there, is shown too and told in
 /// `ab_test.md`.
 ///
@@ -59,23 +66,32 @@ type Files = BTreeMap<String, Vec<u8>>;
 ///
 /// # Errors
 /// Everything [`read_records`] refuses, and files or pictures that cannot be written.
-pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
+pub fn write_report(options: &ReportOptions, background: &Background) -> Result<ReportSummary> {
     let records = read_records(&options.runs)?;
-    let (of_table3, left_out) = slices::for_table3(&records);
-    let models = Study::new(&options.runs, of_table3);
-    let study = Study::new(&options.runs, records);
-    let slices = slices::slices(&study);
+    let defaults = Defaults::new(&background.defaults);
+    let evidence = Evidence::new(&options.runs, background);
+    let (of_table3, left_out) = slices::for_table3(&records, &defaults);
+    let mut models = Study::new(&options.runs, of_table3);
+    models.measure_users(&evidence);
+    let mut study = Study::new(&options.runs, records);
+    study.measure_users(&evidence);
+    let claims = claims::load()?;
+    let slices = slices::slices(&study, &defaults);
+    let decided = claims::decide(&claims, &slices, &evidence);
+    let warnings = [study.warnings.clone(), evidence.warnings()].concat();
     let references = References::load()?;
     let mut files = Files::new();
 
     let mut results = table3::tables(&models, &references, &left_out);
     results.splice(..0, table3_overview::table(&models, &references));
     let mut table3_notes = table3::notes(&references);
-    table3_notes.extend(study.warnings.iter().cloned());
+    table3_notes.extend(warnings.iter().cloned());
     let regularizers = table4::tables(&slices, &references);
     let ad_logs = table5::tables(&slices, &references);
-    let tables = |of: &[ComparisonTable]| of.iter().flat_map(ComparisonTable::tables).collect();
+    let tables = |of: &[ComparisonTable]| of.iter().map(ComparisonTable::table).collect();
     let contents = Contents {
+        claims: claims::overview(&decided),
+        claims_by_data: decided.iter().map(|decided| claims::table(decided, &references)).collect(),
         table1: table1::tables(&study, &references),
         table2: table2::table(&study, &references),
         table3: results,
@@ -111,6 +127,14 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         files.insert(format!("table{number}.csv"), csv.into_bytes());
         files.insert(format!("table{number}.tex"), latex::document(tables, &notes).into_bytes());
     }
+    if let Some(table) = &contents.claims {
+        let all: Vec<_> = single(table).iter().chain(&contents.claims_by_data).cloned().collect();
+        let notes = claims::notes(evidence.resampling());
+        let markdown = markdown::document("Claims of the paper", &all, &notes);
+        files.insert("claims.md".into(), markdown.into_bytes());
+        files.insert("claims.csv".into(), claims::to_csv(&decided, &references).into_bytes());
+        files.insert("claims.tex".into(), latex::document(&all, &notes).into_bytes());
+    }
     if let Some(table) = &contents.ab_test {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);
         files.insert("ab_test.md".into(), text.into_bytes());
@@ -124,8 +148,13 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
     let figures = regularization(&slices, &mut files)?;
     let page = html::render(
         &study,
+        &warnings,
         &references,
         &contents,
+        &html::Verdicts {
+            notes: claims::notes(evidence.resampling()),
+            counts: claims::counts(&decided),
+        },
         &embed(&curves, &files),
         &embed(&figures, &files),
     )?;
@@ -145,7 +174,8 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         files: written,
         table3_markdown,
         tables_markdown,
-        warnings: study.warnings,
+        verdicts: claims::verdicts(&decided),
+        warnings,
     })
 }
 

@@ -38,6 +38,8 @@ pub enum Command {
     Eval(EvalArguments),
     /// Run a finished run again and compare bit by bit
     Verify(EvalArguments),
+    /// Compare two runs, or two groups of runs, user by user
+    Compare(CompareArguments),
     /// Serve simulated users with two models and compare clicks and revenue
     AbTest(AbTestArguments),
     /// Run a suite, skipping what is finished, and write the report
@@ -270,6 +272,30 @@ pub struct AbTestArguments {
     pub format: Format,
 }
 
+/// See [`Command::Compare`].
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    din-repro compare reports/runs/A reports/runs/B\n  \
+    din-repro compare 'reports/runs/amazon-beauty-held-out-din-seed*' \
+    'reports/runs/amazon-beauty-held-out-base_model-seed*'\n\n\
+    A group is a pattern in quotes with * in its last part, or a folder of runs. Its runs must be of one \
+    configuration; runs of the two groups are paired by their seeds.")]
+pub struct CompareArguments {
+    /// A run directory, a folder of runs, or a pattern such as 'reports/runs/amazon-beauty-held-out-din-seed*'
+    pub first: String,
+    /// What to compare it with
+    pub second: String,
+    /// Resamples of the bootstrap, and permutations
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub resamples: u32,
+    /// Seed of both
+    #[arg(long, default_value_t = 1234)]
+    pub seed: u64,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// See [`Command::Reproduce`].
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  din-repro reproduce\n  \
@@ -290,6 +316,9 @@ pub struct ReproduceArguments {
     /// Runs at a time; default the number of cores
     #[arg(long)]
     pub jobs: Option<usize>,
+    /// Exit with 1 when a verdict on a claim is not what the suite expects
+    #[arg(long)]
+    pub check_claims: bool,
 }
 
 /// See [`Command::Report`].

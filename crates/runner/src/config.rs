@@ -54,6 +54,11 @@ const PRESETS: [(&str, &str); 5] = [
     ("small", include_str!("../presets/small.toml")),
 ];
 
+/// Names of the presets.
+pub fn preset_names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|(name, _)| *name)
+}
+
 /// Names and purposes of the presets.
 #[cfg(test)]
 fn presets() -> Result<Vec<(&'static str, String)>> {

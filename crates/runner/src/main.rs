@@ -3,11 +3,13 @@
 //! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
 //! 2 wrong usage or bad input, 130 interrupted with state kept.
 
+mod background;
 mod cli;
 mod commands;
 mod config;
 mod data;
 mod environment;
+mod expected;
 mod failure;
 mod fetch;
 mod grid;

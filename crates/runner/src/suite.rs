@@ -46,6 +46,23 @@ pub struct Suite {
     /// Further rows, each with settings, datasets and a search of its own.
     #[serde(default)]
     pub arms: Vec<Arm>,
+    /// Verdicts on claims that a run of the suite is expected to end with.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
+}
+
+/// Verdicts on one dataset under one protocol and preset.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The dataset.
+    pub dataset: String,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The preset.
+    pub preset: String,
+    /// Verdicts by the claims' names.
+    pub verdicts: BTreeMap<String, ctr_report::Verdict>,
 }
 
 /// Models trained in one way.

@@ -84,6 +84,7 @@ golden = {
         "adjusted": multipletests(p_values, method="holm")[1].tolist(),
     },
     "student_975": {str(n): stats.t.ppf(0.975, n) for n in (1, 2, 4, 9, 30, 200)},
+    "student_p": [[t, n, 2 * stats.t.sf(t, n)] for t in (0.3, 2.0, 11.0) for n in (1, 4, 30)],
     "std_interval_95": {
         str(n): [np.sqrt((n - 1) / stats.chi2.ppf(q, n - 1)) for q in (0.975, 0.025)]
         for n in (2, 3, 5, 35)

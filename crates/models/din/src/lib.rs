@@ -86,7 +86,8 @@ impl Architecture for Din {
         let behaviors = self.frame.behaviors(graph)?;
         let candidate = self.frame.candidate(graph)?;
         let offsets = self.frame.offsets(graph);
-        let interest = self.unit.forward(graph, &candidate, &behaviors, &offsets)?;
+        let attended = graph.attended(&candidate)?;
+        let interest = self.unit.forward(graph, &attended, &behaviors, &offsets)?;
         let user = self.frame.user(graph, interest)?;
         if self.product {
             let product = graph.multiply(&user, &candidate)?;

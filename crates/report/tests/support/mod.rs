@@ -6,7 +6,7 @@ use ctr_core::{
     Best, CurvePoint, DatasetReference, Environment, MetricValues, ModelInfo, Protocol,
     RECORD_SCHEMA_VERSION, RunRecord, Signature, Status, Timing, canonical_json, sha256_hex,
 };
-use ctr_report::{ReportOptions, ReportSummary, write_report};
+use ctr_report::{Background, ReportOptions, ReportSummary, write_report};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -155,7 +155,7 @@ pub fn report_records(records: &[RunRecord]) -> (tempfile::TempDir, ReportSummar
     }
     let options =
         ReportOptions { runs: folder.path().join("runs"), out: folder.path().join("reports/new") };
-    let summary = write_report(&options).unwrap();
+    let summary = write_report(&options, &Background::default()).unwrap();
     (folder, summary)
 }
 

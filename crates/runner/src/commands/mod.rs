@@ -1,6 +1,7 @@
 //! The verbs.
 
 mod ab_test;
+mod compare;
 mod data;
 mod evaluate;
 mod fetch;
@@ -24,6 +25,7 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Train(arguments) => train::train(&arguments, quiet),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
         Command::Verify(arguments) => evaluate::verify(&arguments, quiet),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::AbTest(arguments) => ab_test::ab_test(&arguments, quiet),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, quiet),
         Command::Report(arguments) => reproduce::report(&arguments, quiet),

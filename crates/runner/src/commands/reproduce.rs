@@ -3,10 +3,10 @@
 use crate::cli::{ReportArguments, ReproduceArguments};
 use crate::progress::Progress;
 use crate::suite::Suite;
-use crate::{data, environment, fetch, grid, output, plan};
+use crate::{background, data, environment, expected, fetch, grid, output, plan};
 use anyhow::{Context, Result};
 use ctr_core::{Dataset, RunRecord, write_atomic};
-use ctr_report::ReportOptions;
+use ctr_report::{Background, ReportOptions, ReportSummary};
 use std::path::Path;
 use std::time::Instant;
 
@@ -36,9 +36,13 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         write_atomic(&path, table.as_bytes())?;
         return output::result(&format!("{table}\nwritten to {}", path.display()));
     }
-    write_report(&runs, &arguments.out, &progress)?;
+    let summary = write_report(&runs, &arguments.out, &progress)?;
     progress.line(&format!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64()));
-    Ok(())
+    if arguments.check_claims {
+        expected::check(&suite, &summary.verdicts, &progress)
+    } else {
+        Ok(())
+    }
 }
 
 /// The suite's datasets that are there, under each of its protocols. When none is, that for newcomers,
@@ -100,12 +104,15 @@ fn newcomer(
 }
 
 pub fn report(arguments: &ReportArguments, quiet: bool) -> Result<()> {
-    write_report(&arguments.runs, &arguments.out, &Progress::new(quiet))
+    write_report(&arguments.runs, &arguments.out, &Progress::new(quiet)).map(|_| ())
 }
 
-fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<()> {
+fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<ReportSummary> {
     let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
-    let summary = ctr_report::write_report(&options)?;
+    let summary = ctr_report::write_report(
+        &options,
+        &Background { scores: Some(&background::test_scores), defaults: background::defaults()? },
+    )?;
     for warning in &summary.warnings {
         progress.line(&format!("warning: {warning}"));
     }
@@ -115,7 +122,8 @@ fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<()> {
         summary.runs,
         summary.datasets.join(", "),
         out.join("index.html").display()
-    ))
+    ))?;
+    Ok(summary)
 }
 
 /// Validation gAUC of every variant, the best of each dataset, model and seed marked. Test is not shown:

@@ -1,0 +1,250 @@
+//! Verdicts as tables: one for each dataset, protocol and preset, and all of them at a glance.
+
+use super::decide::{Decision, Measured, Verdict};
+use super::definition::Claim;
+use crate::comparison_table;
+use crate::export::csv;
+use crate::format;
+use crate::reference::{CORRECTED, PAPER, PublishedTable, References};
+use crate::results;
+use crate::slices::Slice;
+use crate::table::{Column, Entry, NONE, SourceRuns, Table};
+use ctr_metrics::Resampling;
+use std::collections::BTreeMap;
+
+/// The decisions of a slice.
+pub(crate) struct Decided<'a> {
+    pub slice: &'a Slice<'a>,
+    pub decisions: Vec<Decision<'a>>,
+}
+
+/// The difference that the paper prints for two rows, and what the authors corrected it to.
+fn published(claim: &Claim, slice: &Slice, references: &References) -> (Option<f64>, Option<f64>) {
+    let Some(rows) = &claim.published else { return (None, None) };
+    let difference = |part: Option<&PublishedTable>| {
+        let part = part?;
+        Some(part.row(&rows.higher)?.gauc - part.row(&rows.lower)?.gauc)
+    };
+    if rows.table != "3" {
+        return (difference(references.paper_table(&rows.table)), None);
+    }
+    let part = |source| {
+        references
+            .table3(source, &slice.dataset.id, slice.dataset.simulated())
+            .map(|(part, _)| part)
+    };
+    let (paper, corrected) = (difference(part(PAPER)), difference(part(CORRECTED)));
+    (paper, corrected.filter(|value| Some(*value) != paper))
+}
+
+fn text(measured: &Measured, value: f64) -> String {
+    match measured {
+        Measured::Gauc(_) => format::signed(value, 4),
+        Measured::Percent(_) => format::percent(value),
+        Measured::Spread { .. } => format!("{value:.5}"),
+    }
+}
+
+fn p_text(p: f64) -> String {
+    if p < 0.0005 { "<0.0005".into() } else { format!("{p:.4}") }
+}
+
+/// One table a slice.
+pub(crate) fn table(decided: &Decided, references: &References) -> Table {
+    let slice = decided.slice;
+    let mut rows = Vec::new();
+    let mut sources = Vec::new();
+    for decision in &decided.decisions {
+        let measured = &decision.measured;
+        let (value, interval) = measured.values();
+        let ends = interval
+            .map(|(low, high)| format!("{} to {}", text(measured, low), text(measured, high)));
+        let (paper, corrected) = published(decision.claim, slice, references);
+        let paper = match (paper, corrected) {
+            (None, _) => NONE.into(),
+            (Some(paper), None) => format::signed(paper, 4),
+            (Some(paper), Some(corrected)) => {
+                format!("{}; {}", format::signed(paper, 4), format::signed(corrected, 4))
+            }
+        };
+        let basis = match measured.users() {
+            Some(users) => format!("{} × {} users", measured.n(), format::count(users as u64)),
+            None => format!("{}", measured.n()),
+        };
+        rows.push(
+            [
+                decision.claim.text.clone(),
+                decision.claim.section.clone(),
+                paper,
+                text(measured, value),
+                ends.unwrap_or_else(|| NONE.into()),
+                decision.p_holm.map_or(NONE.into(), p_text),
+                basis,
+                decision.verdict.to_string(),
+            ]
+            .map(Entry::from)
+            .to_vec(),
+        );
+        sources
+            .push(SourceRuns { title: decision.claim.text.clone(), runs: decision.runs.clone() });
+    }
+    Table {
+        id: format!("claims-{}", slice.stem()),
+        caption: format!("Claims on {}.", comparison_table::data(slice)),
+        alert: results::simulated_alert(slice.dataset),
+        columns: vec![
+            Column::text("claim"),
+            Column::text("section"),
+            Column::number("difference", "paper; corrected"),
+            Column::number("difference", "ours"),
+            Column::number("difference", "95% interval"),
+            Column::number("", "p (Holm)"),
+            Column::number("", "seeds × users"),
+            Column::text("verdict"),
+        ],
+        rows,
+        notes: vec![format!("Signature: {}", signature(decided))],
+        sources,
+    }
+}
+
+/// That of the numbers behind the verdicts: of a run, with the numbers of seeds and without what differs.
+fn signature(decided: &Decided) -> String {
+    let counts: Vec<usize> =
+        decided.decisions.iter().map(|decision| decision.measured.n()).collect();
+    let (low, high) = (counts.iter().min().copied(), counts.iter().max().copied());
+    let seeds = match (low.unwrap_or(0), high.unwrap_or(0)) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low}-{high}"),
+    };
+    decided.slice.signature().map_or_else(String::new, |signature| {
+        signature.set("seeds", seeds).set("reg", "as-claimed").to_string()
+    })
+}
+
+/// All verdicts in one table, claims below and slices beside one another.
+pub(crate) fn overview(all: &[Decided]) -> Option<Table> {
+    if all.is_empty() {
+        return None;
+    }
+    let mut claims: Vec<&Claim> = Vec::new();
+    for decision in all.iter().flat_map(|decided| &decided.decisions) {
+        if !claims.iter().any(|claim| claim.id == decision.claim.id) {
+            claims.push(decision.claim);
+        }
+    }
+    let columns = all.iter().map(|decided| {
+        let simulated = if decided.slice.block.data.simulated { ", simulated" } else { "" };
+        Column::text(&format!(
+            "{}, {}{simulated}",
+            decided.slice.dataset.id,
+            decided.slice.column()
+        ))
+    });
+    let rows = claims.iter().map(|claim| {
+        let verdict = |decided: &Decided| {
+            let of_claim = decided.decisions.iter().find(|of| of.claim.id == claim.id);
+            of_claim.map_or(NONE.into(), |decision| {
+                let mark = match decision.verdict {
+                    Verdict::Holds => "✔",
+                    Verdict::DoesNotHold => "✘",
+                    Verdict::NotDecided => "?",
+                };
+                let (value, _) = decision.measured.values();
+                format!("{mark} {} ({})", decision.verdict, text(&decision.measured, value))
+            })
+        };
+        let verdicts = all.iter().map(verdict).map(Entry::from);
+        std::iter::once(Entry::from(claim.text.as_str())).chain(verdicts).collect()
+    });
+    Some(Table {
+        id: "claims".into(),
+        caption: "What the paper states, and what of it holds here, with the difference that was measured."
+            .into(),
+        columns: std::iter::once(Column::text("claim")).chain(columns).collect(),
+        rows: rows.collect(),
+        ..Table::default()
+    })
+}
+
+/// What every reader of verdicts has to know.
+pub(crate) fn notes(resampling: Resampling) -> Vec<String> {
+    vec![
+        "holds, does not hold: the 95% interval excludes what the claim excludes, and for an order of two \
+         rows p is below 0.05 after Holm's correction over the claims of the same table. not decided: more \
+         seeds or users could turn it either way; one seed never decides."
+            .into(),
+        format!(
+            "Differences in test gAUC of two models: mean over pairs of runs with the same seed. Interval: \
+             bootstrap over users and seeds ({} resamples, seed {}; deviations of seeds widened to Student's, \
+             for they are few). p: the larger one of the bootstrap's and of a permutation test over users. \
+             Where no users are named the interval is Student's over seeds.",
+            format::count(resampling.resamples as u64),
+            resampling.seed
+        ),
+        "A verdict is about this dataset under this protocol and preset, not about the paper's own data.".into(),
+        "The paper's differences are those of its table on its own dataset; a second number is what the \
+         authors corrected it to."
+            .into(),
+    ]
+}
+
+const HEADER: [&str; 17] = [
+    "claim",
+    "family",
+    "section",
+    "text",
+    "dataset",
+    "protocol",
+    "content_sha256",
+    "preset",
+    "paper",
+    "value",
+    "low",
+    "high",
+    "p_holm",
+    "n",
+    "users",
+    "verdict",
+    "run_ids",
+];
+
+/// All digits.
+pub(crate) fn to_csv(all: &[Decided], references: &References) -> String {
+    let mut lines = Vec::new();
+    for decided in all {
+        let block = decided.slice.block;
+        for decision in &decided.decisions {
+            let (value, interval) = decision.measured.values();
+            lines.push(vec![
+                decision.claim.id.clone(),
+                decision.claim.family.clone(),
+                decision.claim.section.clone(),
+                decision.claim.text.clone(),
+                decided.slice.dataset.id.clone(),
+                block.protocol.to_string(),
+                block.data.content_sha256.clone(),
+                decided.slice.preset.to_string(),
+                csv::number(published(decision.claim, decided.slice, references).0),
+                csv::number(Some(value)),
+                csv::number(interval.map(|ends| ends.0)),
+                csv::number(interval.map(|ends| ends.1)),
+                csv::number(decision.p_holm),
+                decision.measured.n().to_string(),
+                decision.measured.users().map_or(String::new(), |users| users.to_string()),
+                decision.verdict.to_string(),
+                decision.runs.join(" "),
+            ]);
+        }
+    }
+    csv::render(&HEADER, &lines)
+}
+
+/// How many verdicts of each kind, for the head of the page.
+pub(crate) fn counts(all: &[Decided]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for decision in all.iter().flat_map(|decided| &decided.decisions) {
+        *counts.entry(decision.verdict.to_string()).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,162 @@
+//! The test rows behind the records: standard errors from users, and paired comparisons of two cells.
+
+use crate::stats::{Effect, Reach};
+use crate::study::{Cell, Run};
+use ctr_core::Digest;
+use ctr_metrics::{
+    GaucVariant, PairedComparison, Resampling, SeededUsers, UserAuc, compare_paired,
+    standard_error, user_aucs,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a run left of its test rows, one entry a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestScores {
+    /// The user of each row.
+    pub users: Vec<u32>,
+    /// 1 for a click, 0 for none.
+    pub labels: Vec<u8>,
+    /// What the model said.
+    pub scores: Vec<f32>,
+}
+
+/// Reads the test rows of the run in a folder: none where it left none, else a reason.
+///
+/// Given from outside, because this crate knows no Parquet.
+pub type ReadScores<'a> = dyn Fn(&Path) -> Result<Option<TestScores>, String> + Sync + 'a;
+
+/// What a report can use beside the records.
+#[derive(Clone, Default)]
+pub struct Background<'a> {
+    /// Test rows of runs. Without them intervals are over seeds alone.
+    pub scores: Option<&'a ReadScores<'a>>,
+    /// The configuration of each model in each preset, as a record has it: what a run differs from.
+    pub defaults: Vec<serde_json::Value>,
+}
+
+/// Test rows of runs, read when they are needed.
+pub(crate) struct Evidence<'a> {
+    runs: PathBuf,
+    read: Option<&'a ReadScores<'a>>,
+    users: Mutex<BTreeMap<String, Option<Arc<Vec<UserAuc>>>>>,
+    warnings: Mutex<Vec<String>>,
+    resampling: Resampling,
+}
+
+impl<'a> Evidence<'a> {
+    /// That of the runs below a folder.
+    pub(crate) fn new(runs: &Path, background: &Background<'a>) -> Self {
+        Self {
+            runs: runs.to_path_buf(),
+            read: background.scores,
+            users: Mutex::default(),
+            warnings: Mutex::default(),
+            resampling: Resampling::default(),
+        }
+    }
+
+    /// How often and from which seed users are drawn.
+    pub(crate) fn resampling(&self) -> Resampling {
+        self.resampling
+    }
+
+    /// What was odd about test rows so far.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what was read: the next dataset has other runs.
+    pub(crate) fn forget(&self) {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Standard error of a cell's mean gAUC from users alone; none unless all its runs have test rows.
+    pub(crate) fn users_error(&self, cell: &Cell) -> Option<f64> {
+        let runs: Vec<Arc<Vec<UserAuc>>> =
+            finished(cell).map(|run| self.users_of(run)).collect::<Option<_>>()?;
+        let mut mean = (**runs.first()?).clone();
+        for (index, user) in mean.iter_mut().enumerate() {
+            let of_run = |run: &Arc<Vec<UserAuc>>| run.get(index).map(|user| user.auc);
+            user.auc = runs.iter().filter_map(of_run).sum::<f64>() / runs.len() as f64;
+        }
+        standard_error(&mean)
+    }
+
+    /// The difference of two cells in gAUC: over users and seeds where both have test rows, else over seeds
+    /// alone. None without runs to compare.
+    pub(crate) fn difference(&self, first: &Cell, second: &Cell) -> Option<Effect> {
+        match self.compare(first, second) {
+            Some(found) => Some(Effect {
+                mean: found.effect,
+                interval: Some(found.interval),
+                p: Some(found.p()),
+                n: found.runs.0.min(found.runs.1),
+                reach: Reach::UsersAndSeeds { users: found.users },
+            }),
+            None => Effect::over_seeds(&paired(first, second, Run::gauc)),
+        }
+    }
+
+    fn compare(&self, first: &Cell, second: &Cell) -> Option<PairedComparison> {
+        let load = |cell: &Cell| -> Option<Vec<(u64, Arc<Vec<UserAuc>>)>> {
+            finished(cell).map(|run| Some((run.record.seed, self.users_of(run)?))).collect()
+        };
+        let (first, second) = (load(first)?, load(second)?);
+        fn seeded(runs: &[(u64, Arc<Vec<UserAuc>>)]) -> Vec<SeededUsers<'_>> {
+            runs.iter().map(|(seed, users)| SeededUsers { seed: *seed, users }).collect()
+        }
+        compare_paired(&seeded(&first), &seeded(&second), self.resampling).ok()
+    }
+
+    fn users_of(&self, run: &Run) -> Option<Arc<Vec<UserAuc>>> {
+        let mut cache = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache.get(&run.folder) {
+            return known.clone();
+        }
+        let users = match self.read_users(run) {
+            Ok(users) => users.map(Arc::new),
+            Err(reason) => {
+                let text = format!("{}: its test rows do not count: {reason}", run.folder);
+                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                None
+            }
+        };
+        cache.insert(run.folder.clone(), users.clone());
+        users
+    }
+
+    fn read_users(&self, run: &Run) -> Result<Option<Vec<UserAuc>>, String> {
+        let Some(read) = self.read else { return Ok(None) };
+        let Some(rows) = read(&self.runs.join(&run.folder))? else { return Ok(None) };
+        let mut digest = Digest::new();
+        digest.ids(&rows.users);
+        digest.update(&rows.labels);
+        digest.numbers(&rows.scores);
+        if digest.finish() != run.record.predictions_sha256 {
+            return Err("they are not those that its record was made of".into());
+        }
+        user_aucs(&rows.users, &rows.labels, &rows.scores, GaucVariant::Paper)
+            .map(Some)
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn finished(cell: &Cell) -> impl Iterator<Item = &Run> {
+    cell.runs.iter().filter(|run| run.finished())
+}
+
+/// Differences of two cells in a value of a run, one for each seed that both have.
+pub(crate) fn paired(first: &Cell, second: &Cell, value: fn(&Run) -> Option<f64>) -> Vec<f64> {
+    let pair = |run: &Run| {
+        let other = finished(second).find(|other| other.record.seed == run.record.seed)?;
+        Some(value(run)? - value(other)?)
+    };
+    finished(first).filter_map(pair).collect()
+}
+
+/// A value of each finished run of a cell.
+pub(crate) fn values(cell: &Cell, value: fn(&Run) -> Option<f64>) -> Vec<f64> {
+    finished(cell).filter_map(value).collect()
+}
