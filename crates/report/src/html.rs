@@ -1,6 +1,7 @@
 //! The page: everything in one file that opens offline and needs no script.
 
 use crate::reference::References;
+use crate::sources::{SourceDetails, sources};
 use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
 use crate::table::{NONE, Table};
 use crate::{Result, base64, format, models, table3, table4, table5};
@@ -78,24 +79,6 @@ struct RunDetails {
     versions: String,
 }
 
-/// One source of published numbers.
-#[derive(Serialize)]
-struct SourceDetails {
-    title: String,
-    citation: String,
-    url: String,
-    note: String,
-    tables: Vec<PublishedDetails>,
-}
-
-/// One published table.
-#[derive(Serialize)]
-struct PublishedDetails {
-    title: String,
-    note: String,
-    rows: Vec<[String; 6]>,
-}
-
 /// The tables; a list is empty where there are no runs for it.
 #[derive(Serialize)]
 pub(crate) struct Contents {
@@ -106,6 +89,9 @@ pub(crate) struct Contents {
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
     pub cost: Table,
+    pub throughput: Table,
+    /// What the published logs in the learning curves are, where there are any.
+    pub logs_note: Option<String>,
 }
 
 /// A picture to put into the page.
@@ -268,57 +254,6 @@ fn shell(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
-}
-
-fn sources(references: &References) -> Vec<SourceDetails> {
-    let digits = |value: Option<f64>| value.map_or(NONE.into(), |v| v.to_string());
-    references
-        .0
-        .iter()
-        .map(|reference| SourceDetails {
-            title: reference.source.title.clone(),
-            citation: reference.source.citation.clone(),
-            url: reference.source.url.clone(),
-            note: reference.source.note.clone(),
-            tables: reference
-                .results
-                .iter()
-                .map(|part| PublishedDetails {
-                    title: format!(
-                        "Table {}, {}",
-                        part.table,
-                        references.dataset_title(&part.dataset)
-                    ),
-                    note: part.note.clone(),
-                    rows: part
-                        .rows
-                        .iter()
-                        .map(|row| {
-                            [
-                                row.title.clone(),
-                                // As printed in the source, which has four digits or six.
-                                if (row.gauc * 1e4).fract().abs() < 1e-9
-                                    || (row.gauc * 1e4).fract() > 1.0 - 1e-9
-                                {
-                                    format::gauc(row.gauc)
-                                } else {
-                                    format!("{:.6}", row.gauc)
-                                },
-                                part.rela_impr(row).map_or(NONE.into(), format::percent),
-                                digits(row.auc),
-                                digits(row.log_loss),
-                                if row.withdrawn {
-                                    "withdrawn by the authors".into()
-                                } else {
-                                    row.note.clone()
-                                },
-                            ]
-                        })
-                        .collect(),
-                })
-                .collect(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
-use crate::{Error, Result, cost, curves, figure4, format, read_records};
+use crate::{Error, Result, cost, curves, figure4, format, overlay, read_records, throughput};
 use crate::{ab_test, table1, table2, table3, table3_overview, table4, table5};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
@@ -83,6 +83,8 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         table5: tables(&ad_logs),
         ab_test: ab_test::read(&options.out)?.as_ref().map(ab_test::table),
         cost: cost::table(&study),
+        throughput: throughput::published(&references),
+        logs_note: overlay::note(&models, &references),
     };
     let single = std::slice::from_ref;
     let mut tables_markdown = String::new();
@@ -115,12 +117,12 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);
         files.insert("ab_test.md".into(), text.into_bytes());
     }
-    let cost = single(&contents.cost);
+    let cost = &[contents.cost.clone(), contents.throughput.clone()];
     files.insert("cost.md".into(), markdown::document("Cost", cost, &[]).into_bytes());
     files.insert("cost.csv".into(), cost::to_csv(&study).into_bytes());
     files.insert("cost.tex".into(), latex::document(cost, &[]).into_bytes());
 
-    let curves = learning_curves(&models, &mut files)?;
+    let curves = learning_curves(&models, &references, &mut files)?;
     let figures = regularization(&slices, &mut files)?;
     let page = html::render(
         &study,
@@ -165,17 +167,21 @@ fn embed<'a>(drawn: &[Drawn], files: &'a Files) -> Vec<Picture<'a>> {
 }
 
 /// Draws the curves of each dataset and protocol, and all of them in one picture.
-fn learning_curves(study: &Study, files: &mut Files) -> Result<Vec<Drawn>> {
+fn learning_curves(
+    study: &Study,
+    references: &References,
+    files: &mut Files,
+) -> Result<Vec<Drawn>> {
     let mut overview = Vec::new();
     let mut pictures = Vec::new();
     for dataset in &study.datasets {
         for (index, block) in dataset.blocks.iter().enumerate() {
-            let whole = panel(dataset, index);
+            let whole = panel(dataset, index, references);
             let title = whole.title.clone();
-            let mut panels = vec![panel(dataset, index)];
+            let mut panels = vec![whole.clone()];
             if let Some(floor) = curves::floor(&whole.curves) {
                 let title = format!("{title}: the leading models enlarged");
-                panels.push(Panel { title, floor: Some(floor), ..panel(dataset, index) });
+                panels.push(Panel { title, floor: Some(floor), ..whole.clone() });
             }
             let figure = Figure { panels, across: 1 };
             let stem = format::file_name(&format!("{}-{}", dataset.id, block.title));
@@ -208,12 +214,14 @@ fn regularization(slices: &[Slice], files: &mut Files) -> Result<Vec<Drawn>> {
     Ok(pictures)
 }
 
-fn panel(dataset: &DatasetStudy, block: usize) -> Panel {
+fn panel(dataset: &DatasetStudy, block: usize, references: &References) -> Panel {
     let title = dataset.blocks.get(block).map_or_else(String::new, |block| {
         let simulated = if block.data.simulated { ", simulated data" } else { "" };
         format!("{}, {}{simulated}", dataset.id, block.title)
     });
-    Panel { title, curves: curves::curves(dataset, block), floor: None }
+    let curves = curves::curves(dataset, block);
+    let logs = overlay::logs(references, dataset, block, &curves);
+    Panel { title, curves, logs, floor: None }
 }
 
 /// A name that no other picture has, even where two datasets' names differ in odd characters only.
