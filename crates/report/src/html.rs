@@ -4,7 +4,7 @@ use crate::reference::References;
 use crate::sources::{SourceDetails, sources};
 use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
 use crate::table::{NONE, Table};
-use crate::{Result, base64, format, models, table3, table4, table5};
+use crate::{Result, base64, format, models, table3, table4, table5, tuning_table};
 use minijinja::Environment;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -25,6 +25,7 @@ struct Page<'a> {
     table3_notes: Vec<String>,
     table4_notes: Vec<String>,
     table5_notes: Vec<String>,
+    tuning_notes: Vec<String>,
     withdrawn: Vec<String>,
     curves: Vec<EmbeddedPicture>,
     figure4: Vec<EmbeddedPicture>,
@@ -88,6 +89,7 @@ pub(crate) struct Contents {
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
+    pub tuning: Vec<Table>,
     pub cost: Table,
     pub throughput: Table,
     /// What the published logs in the learning curves are, where there are any.
@@ -118,6 +120,7 @@ pub(crate) fn render(
         table3_notes: table3::notes(references),
         table4_notes: table4::notes(),
         table5_notes: table5::notes(),
+        tuning_notes: tuning_table::notes(),
         withdrawn: references.withdrawals(),
         curves: embedded(curves),
         figure4: embedded(figure4),

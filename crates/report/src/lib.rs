@@ -37,10 +37,13 @@ mod table3_overview;
 mod table4;
 mod table5;
 mod throughput;
+mod tuning;
+mod tuning_table;
 mod variants;
 mod write;
 
 pub use ab_test::ab_test_markdown;
 pub use error::{Error, Result};
 pub use records::read_records;
-pub use write::{ReportOptions, ReportSummary, write_report};
+pub use tuning::Defaults;
+pub use write::{ReportOptions, ReportSummary, write_report, write_report_with};

@@ -7,8 +7,9 @@ use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
+use crate::tuning::{self, Defaults};
 use crate::{Error, Result, cost, curves, figure4, format, overlay, read_records, throughput};
-use crate::{ab_test, table1, table2, table3, table3_overview, table4, table5};
+use crate::{ab_test, table1, table2, table3, table3_overview, table4, table5, tuning_table};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ pub struct ReportSummary {
     pub files: Vec<PathBuf>,
     /// Content of `table3.md`; empty if there is none.
     pub table3_markdown: String,
-    /// Tables 3, 4 and 5 in one text, as far as there are runs for them.
+    /// Tables 3, 4, 5 and that of tuning in one text, as far as there are runs for them.
     pub tables_markdown: String,
     /// What was odd about the records, such as two of one seed; the report says it too.
     pub warnings: Vec<String>,
@@ -51,6 +52,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// `figure4_regularization-<dataset>.png` for each dataset of table 4 and a copy of the first of them, or
 /// of that of the ad log, as `figure4_regularization.png`. What has no runs is not written.
 ///
+/// Where several settings were tried for a model, `tuning` (also as `.md`, `.csv` and `.tex`) says which,
+/// and what validation chose; those that lost are not in table 3.
+///
 /// `ab_test.json` in `options.out`, which `din-repro ab-test` writes there, is shown too and told in
 /// `ab_test.md`.
 ///
@@ -60,15 +64,29 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// # Errors
 /// Everything [`read_records`] refuses, and files or pictures that cannot be written.
 pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
+    write_report_with(options, &|_, _| None)
+}
+
+/// The same where the models' default settings are known: the report then says how far a tuned setting
+/// leads them, and keeps them in table 3.
+///
+/// # Errors
+/// As [`write_report`].
+pub fn write_report_with(options: &ReportOptions, defaults: Defaults) -> Result<ReportSummary> {
     let records = read_records(&options.runs)?;
     let (of_table3, left_out) = slices::for_table3(&records);
-    let models = Study::new(&options.runs, of_table3);
-    let study = Study::new(&options.runs, records);
-    let slices = slices::slices(&study);
+    let study = Study::new(&options.runs, records.clone());
+    let searches = tuning::searches(&study, defaults);
+    let only_tried = tuning::only_tried(&searches);
+    let models = Study::new(&options.runs, tuning::without(of_table3, &only_tried));
+    let unlike = tuning::unlike_regularized(&searches);
+    let comparable = Study::new(&options.runs, tuning::without(records, &unlike));
+    let slices = slices::slices(&comparable);
     let references = References::load()?;
     let mut files = Files::new();
 
     let mut results = table3::tables(&models, &references, &left_out);
+    tuning_table::note_left_out(&mut results, &only_tried);
     results.splice(..0, table3_overview::table(&models, &references));
     let mut table3_notes = table3::notes(&references);
     table3_notes.extend(study.warnings.iter().cloned());
@@ -82,6 +100,7 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         table4: tables(&regularizers),
         table5: tables(&ad_logs),
         ab_test: ab_test::read(&options.out)?.as_ref().map(ab_test::table),
+        tuning: tuning_table::tables(&searches),
         cost: cost::table(&study),
         throughput: throughput::published(&references),
         logs_note: overlay::note(&models, &references),
@@ -112,6 +131,14 @@ pub fn write_report(options: &ReportOptions) -> Result<ReportSummary> {
         files.insert(format!("table{number}.md"), markdown.into_bytes());
         files.insert(format!("table{number}.csv"), csv.into_bytes());
         files.insert(format!("table{number}.tex"), latex::document(tables, &notes).into_bytes());
+    }
+    if !contents.tuning.is_empty() {
+        let notes = tuning_table::notes();
+        let markdown = markdown::document("Tuning", &contents.tuning, &notes);
+        tables_markdown += &format!("\n{markdown}");
+        files.insert("tuning.md".into(), markdown.into_bytes());
+        files.insert("tuning.csv".into(), tuning_table::to_csv(&searches).into_bytes());
+        files.insert("tuning.tex".into(), latex::document(&contents.tuning, &notes).into_bytes());
     }
     if let Some(table) = &contents.ab_test {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);

@@ -133,6 +133,13 @@ pub fn resolve(
     typed(&value).context(source)
 }
 
+/// The configuration of a model in a preset when nothing is set, both by their names in records; none for
+/// names of other versions.
+pub fn default_of(model: &str, preset: &str) -> Option<Value> {
+    let model: ModelId = serde_json::from_value(model.into()).ok()?;
+    serde_json::to_value(resolve(model, preset, None, &[]).ok()?).ok()
+}
+
 fn typed(value: &Value) -> Result<RunConfig> {
     let config: RunConfig = serde_json::from_value(value.clone())?;
     if let Some(path) = ignored(value, &serde_json::to_value(&config)?) {
@@ -253,6 +260,14 @@ mod tests {
                 assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);
             }
         }
+    }
+
+    #[test]
+    fn defaults_are_found_by_the_names_in_records() {
+        let config = default_of("din_dice", "small").unwrap();
+        let expected = resolved(ModelId::DinDice, "small", &[]).unwrap();
+        assert_eq!(config, serde_json::to_value(expected).unwrap());
+        assert!(default_of("din", "later").is_none() && default_of("later", "small").is_none());
     }
 
     #[test]
