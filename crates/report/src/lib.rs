@@ -13,6 +13,10 @@ mod figure4;
 mod figure4_plot;
 mod format;
 mod html;
+#[allow(dead_code, reason = "drawn for ablations, exhibits and claims, which are being written")]
+mod intervals;
+#[allow(dead_code, reason = "drawn for ablations, exhibits and claims, which are being written")]
+mod intervals_plot;
 mod legend;
 mod marks;
 mod models;

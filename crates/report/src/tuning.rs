@@ -202,14 +202,14 @@ impl<'a> Tuned<'a> {
     }
 }
 
-/// Runs of settings that were tried for the choice and are neither chosen nor the default: by their
-/// identifiers, with their datasets. Table 3 is about models, not about the search; a setting that has as
-/// many seeds as any other of its model was asked for by itself and stays.
+/// Runs of settings that were tried for the choice and lost: by their identifiers, with their datasets.
+/// Table 3 is about models, not about the search. A setting that has as many seeds as any other of its
+/// model was asked for by itself and stays; where all have one, the default does.
 pub(crate) fn only_tried<'a>(searches: &[Search<'a>]) -> BTreeMap<&'a str, &'a str> {
     runs(searches, |row, point| {
         let most = row.points.iter().map(|point| point.cell.runs.len()).max().unwrap_or(0);
-        let few = point.cell.runs.len() < most || most == 1;
-        row.points.len() > 1 && row.chosen().is_some() && !point.chosen && !point.default && few
+        let few = point.cell.runs.len() < most || (most == 1 && !point.default);
+        row.points.len() > 1 && row.chosen().is_some() && !point.chosen && few
     })
 }
 

@@ -4,8 +4,11 @@ use crate::study::{Cell, short};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More differing keys than this are named by the configuration's hash.
+/// More differing keys than this are not all named.
 const NAMED_KEYS: usize = 3;
+/// Of many the ones that say most of how a model was trained; others tend to go along with them.
+const TELLING: [&str; 3] =
+    ["train.optimizer.kind", "train.optimizer.learning_rate", "train.batch_size"];
 
 /// What tells a cell from the other configurations of its model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +57,7 @@ pub(crate) fn preset(cell: &Cell) -> &str {
 }
 
 /// The first of these that no rival shares: the keys in which the rivals differ with this cell's values
-/// (`regularizer=mba`), the first digits of the configuration's hash, the whole hash.
+/// (`regularizer=mba`), of many keys the telling ones, the first digits of the configuration's hash, the whole hash.
 fn difference(cell: &Cell, rivals: &[&Cell]) -> String {
     let flat: Vec<BTreeMap<String, String>> =
         rivals.iter().map(|rival| flatten(rival.config())).collect();
@@ -63,19 +66,24 @@ fn difference(cell: &Cell, rivals: &[&Cell]) -> String {
         .flat_map(BTreeMap::keys)
         .filter(|key| flat.iter().any(|other| other.get(*key) != flat[0].get(*key)))
         .collect();
-    let named = |cell: &Cell| {
+    let named = |cell: &Cell, keys: &[&String]| {
         let own = flatten(cell.config());
         let value = |key: &String| own.get(key).map_or("none", String::as_str).to_string();
         let name = |key: &String| key.rsplit('.').next().unwrap_or(key).to_string();
-        let pieces = keys.iter().map(|&key| format!("{}={}", name(key), value(key)));
+        let pieces = keys.iter().map(|key| format!("{}={}", name(key), value(key)));
         pieces.collect::<Vec<_>>().join(", ")
     };
     let digits = |cell: &Cell| format!("config {}", short(cell.config_sha256()));
     let unique = |form: &dyn Fn(&Cell) -> String| {
         rivals.iter().filter(|rival| form(rival) == form(cell)).count() == 1
     };
-    if (1..=NAMED_KEYS).contains(&keys.len()) && unique(&named) {
-        named(cell)
+    let all: Vec<&String> = keys.into_iter().collect();
+    let telling: Vec<&String> =
+        all.iter().copied().filter(|key| TELLING.contains(&key.as_str())).collect();
+    if (1..=NAMED_KEYS).contains(&all.len()) && unique(&|cell| named(cell, &all)) {
+        named(cell, &all)
+    } else if !telling.is_empty() && unique(&|cell| named(cell, &telling)) {
+        named(cell, &telling)
     } else if unique(&digits) {
         digits(cell)
     } else {

@@ -1,5 +1,7 @@
 //! Published numbers beside records made by hand: logs in learning curves, throughputs, sources.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of them")]
+
 mod support;
 
 use ctr_core::RunRecord;

@@ -1,5 +1,7 @@
 //! What the report says of settings that were tried, on records made by hand.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of them")]
+
 mod support;
 
 use ctr_core::{Protocol, RunRecord};
@@ -120,19 +122,22 @@ fn diverged_points_count_and_unequal_budgets_are_said() {
 }
 
 #[test]
-fn table_3_keeps_the_chosen_setting_and_the_default() {
+fn table_3_keeps_the_chosen_setting_and_what_has_as_many_seeds() {
     let mut runs = search("base_model", &[(0.001, 0.60), (0.003, 0.64), (0.01, 0.62)], 0.003);
     runs.extend(search("din", &[(0.001, 0.69), (0.003, 0.66), (0.01, 0.61)], 0.001));
+    runs.extend([2, 3].map(|seed| run("din", config(0.003), seed, 0.66)));
+    runs.extend(search("pnn", &[(0.001, 0.67), (0.003, 0.66)], 0.001));
     let (_folder, summary) = report(&runs);
     let markdown = &summary.table3_markdown;
+    assert!(line(markdown, "PNN").contains("0.6717 ± 0.0015 (n=3)"), "{markdown}");
     assert!(line(markdown, "BaseModel").contains("0.6417 ± 0.0015 (n=3)"), "{markdown}");
     assert!(line(markdown, "DIN (learning_rate=0.001)").contains("(n=3)"), "{markdown}");
-    assert!(line(markdown, "DIN (learning_rate=0.003)").contains("0.6600 (n=1)"), "{markdown}");
+    assert!(line(markdown, "DIN (learning_rate=0.003)").contains("0.6600 ± 0.0000 (n=3)"));
     assert!(!markdown.contains("0.6100") && !markdown.contains("learning_rate=0.01)"));
-    assert!(markdown.contains("Without 3 runs of settings that were tried and not chosen"));
+    assert!(markdown.contains("Without 4 runs of settings that were tried and not chosen"));
     // Nothing is lost: cost and the list of runs have them all.
     assert!(text(&summary, "cost.md").contains("learning_rate=0.01"));
-    assert_eq!(summary.runs, 10);
+    assert_eq!(summary.runs, 16);
 }
 
 #[test]
