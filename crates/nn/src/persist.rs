@@ -37,6 +37,13 @@ impl NamedTensors {
         self.tensors.extend(other.tensors);
     }
 
+    /// The tensors whose names are wanted.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.tensors.retain(|name, _| wanted(name));
+        self
+    }
+
     /// The values of a tensor that must have this shape.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::results::summary;
 use crate::stats::Summary;
-use crate::study::Cell;
+use crate::study::{Cell, Run};
 use crate::variants;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,27 +24,15 @@ struct Tried<'a> {
     /// Values of the keys in which the row's settings differ.
     values: Vec<String>,
     validation: Option<Summary>,
+    /// Mean validation gAUC at the seeds that all settings have.
+    at_common_seeds: Option<f64>,
 }
 
 /// The setting with most seeds: a search tries each with few and repeats the best. Among equally many
 /// the one with the highest mean validation gAUC. Test has no say, so that without a validation set
 /// equally many seeds choose nothing.
 pub(crate) fn choose<'a>(cells: impl Iterator<Item = &'a Cell>) -> Choice<'a> {
-    let cells: Vec<&Cell> = cells.collect();
-    let keys = keys(&cells);
-    let mut tried: Vec<Tried> = cells
-        .into_iter()
-        .map(|cell| {
-            let settings = variants::settings(cell.config());
-            let value = |key: &String| settings.get(key).map_or("—", String::as_str).to_string();
-            let validation = summary(cell, |run| run.record.metrics.valid_gauc);
-            Tried { cell, values: keys.iter().map(value).collect(), validation }
-        })
-        .collect();
-    tried.sort_by(|one, other| {
-        by_values(&one.values, &other.values)
-            .then_with(|| one.cell.config_sha256().cmp(other.cell.config_sha256()))
-    });
+    let tried = all_tried(cells);
     // The smaller setting of two that validation cannot tell apart.
     let best = tried.iter().rev().max_by(|one, other| rank(one, other));
     let rivals = |best: &Tried| {
@@ -53,6 +41,49 @@ pub(crate) fn choose<'a>(cells: impl Iterator<Item = &'a Cell>) -> Choice<'a> {
     let chosen =
         best.filter(|best| best.validation.is_some() || rivals(best) == 1).map(|best| best.cell);
     Choice { tried, chosen }
+}
+
+/// The setting with the highest mean validation gAUC at the seeds that all settings have, which is how a
+/// suite's search chooses. How many seeds a setting has beyond them does not count, for another suite may
+/// have given them to a setting that lost.
+pub(crate) fn choose_searched<'a>(cells: impl Iterator<Item = &'a Cell>) -> Choice<'a> {
+    let tried = all_tried(cells);
+    let value = |tried: &Tried| tried.at_common_seeds.unwrap_or(f64::NEG_INFINITY);
+    let best = tried.iter().rev().max_by(|one, other| value(one).total_cmp(&value(other)));
+    let chosen = best.filter(|best| best.at_common_seeds.is_some()).map(|best| best.cell);
+    Choice { tried, chosen }
+}
+
+/// All settings in their order.
+fn all_tried<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<Tried<'a>> {
+    let cells: Vec<&Cell> = cells.collect();
+    let keys = keys(&cells);
+    let seeds =
+        |cell: &Cell| cell.runs.iter().map(|run| run.record.seed).collect::<BTreeSet<u64>>();
+    let common = cells.iter().map(|cell| seeds(cell)).reduce(|all, own| &all & &own);
+    let common = common.unwrap_or_default();
+    let at_common = |cell: &Cell| {
+        let counts = |run: &&Run| common.is_empty() || common.contains(&run.record.seed);
+        // A setting that diverges at one of the seeds is no choice.
+        let value = |run: &Run| run.record.metrics.valid_gauc.filter(|_| run.finished());
+        let values: Option<Vec<f64>> = cell.runs.iter().filter(counts).map(value).collect();
+        Summary::of(&values?).map(|summary| summary.mean)
+    };
+    let mut tried: Vec<Tried> = cells
+        .into_iter()
+        .map(|cell| {
+            let settings = variants::settings(cell.config());
+            let value = |key: &String| settings.get(key).map_or("—", String::as_str).to_string();
+            let validation = summary(cell, |run| run.record.metrics.valid_gauc);
+            let at_common_seeds = at_common(cell);
+            Tried { cell, values: keys.iter().map(value).collect(), validation, at_common_seeds }
+        })
+        .collect();
+    tried.sort_by(|one, other| {
+        by_values(&one.values, &other.values)
+            .then_with(|| one.cell.config_sha256().cmp(other.cell.config_sha256()))
+    });
+    tried
 }
 
 fn rank(one: &Tried, other: &Tried) -> Ordering {
@@ -90,7 +121,12 @@ fn keys(cells: &[&Cell]) -> Vec<String> {
     all.into_iter().filter(|key| shown(key)).cloned().collect()
 }
 
-impl Choice<'_> {
+impl<'a> Choice<'a> {
+    /// The settings tried, each with its mean validation gAUC at the seeds that all of them have.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'a Cell, Option<f64>)> {
+        self.tried.iter().map(|tried| (tried.cell, tried.at_common_seeds))
+    }
+
     /// Nothing was run.
     pub(crate) fn is_empty(&self) -> bool {
         self.tried.is_empty()

@@ -136,7 +136,7 @@ impl ComparisonTable<'_> {
             let comparison = self.comparison(line);
             let mut row: Vec<Entry> = vec![
                 line.title.clone().into(),
-                published.map_or(NONE.into(), |(_, row)| format::gauc(row.gauc)).into(),
+                published.and_then(|(_, row)| row.gauc).map_or(NONE.into(), format::gauc).into(),
                 percent.map_or(NONE.into(), format::percent).into(),
                 cell.map_or(NONE.into(), gauc_text).into(),
                 comparison.as_ref().map_or(NONE.into(), percent_text).into(),
@@ -222,7 +222,7 @@ impl ComparisonTable<'_> {
         };
         let mut values = self.csv_begin(&line.id, &line.title);
         values.extend([
-            csv::number(published.map(|(_, row)| row.gauc)),
+            csv::number(published.and_then(|(_, row)| row.gauc)),
             csv::number(published.and_then(|(part, row)| part.rela_impr(row))),
             of_cell(&|cell| cell.config_sha256().to_string()),
             csv::number(gauc.map(|summary| summary.mean)),

@@ -2,6 +2,7 @@
 
 use crate::stats::{Effect, Reach};
 use crate::study::{Cell, Run};
+use crate::tuning::Defaults;
 use ctr_core::Digest;
 use ctr_metrics::{
     GaucVariant, PairedComparison, Resampling, SeededUsers, UserAuc, compare_paired,
@@ -32,8 +33,8 @@ pub type ReadScores<'a> = dyn Fn(&Path) -> Result<Option<TestScores>, String> + 
 pub struct Background<'a> {
     /// Test rows of runs. Without them intervals are over seeds alone.
     pub scores: Option<&'a ReadScores<'a>>,
-    /// The configuration of each model in each preset, as a record has it: what a run differs from.
-    pub defaults: Vec<serde_json::Value>,
+    /// The configuration of a model in a preset: what a run may differ from.
+    pub defaults: Option<Defaults<'a>>,
 }
 
 /// Test rows of runs, read when they are needed.

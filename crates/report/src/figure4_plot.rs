@@ -28,7 +28,7 @@ const KEY: [(Sample, &str); 3] = [
 impl Regularization {
     /// Width and height in final pixels.
     pub(crate) fn size(&self) -> (u32, u32) {
-        let legend = legend::height(&self.entries(), PANEL.0);
+        let legend = legend::height(&self.entries(), PANEL.0, &KEY);
         (PANEL.0, HEADING + PANEL.1 * PANELS.len() as u32 + legend)
     }
 

@@ -1,9 +1,10 @@
 //! The page: everything in one file that opens offline and needs no script.
 
 use crate::reference::References;
+use crate::sources::{SourceDetails, sources};
 use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
 use crate::table::{NONE, Table};
-use crate::{Result, base64, format, models, table3, table4, table5};
+use crate::{Result, base64, format, models, table3, table4, table5, tuning_table};
 use minijinja::Environment;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ struct Page<'a> {
     table3_notes: Vec<String>,
     table4_notes: Vec<String>,
     table5_notes: Vec<String>,
+    tuning_notes: Vec<String>,
     withdrawn: Vec<String>,
     curves: Vec<EmbeddedPicture>,
     figure4: Vec<EmbeddedPicture>,
@@ -79,24 +81,6 @@ struct RunDetails {
     versions: String,
 }
 
-/// One source of published numbers.
-#[derive(Serialize)]
-struct SourceDetails {
-    title: String,
-    citation: String,
-    url: String,
-    note: String,
-    tables: Vec<PublishedDetails>,
-}
-
-/// One published table.
-#[derive(Serialize)]
-struct PublishedDetails {
-    title: String,
-    note: String,
-    rows: Vec<[String; 6]>,
-}
-
 /// The tables; a list is empty where there are no runs for it.
 #[derive(Serialize)]
 pub(crate) struct Contents {
@@ -108,7 +92,11 @@ pub(crate) struct Contents {
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
+    pub tuning: Vec<Table>,
     pub cost: Table,
+    pub throughput: Table,
+    /// What the published logs in the learning curves are, where there are any.
+    pub logs_note: Option<String>,
 }
 
 /// What the head of the page says of the claims.
@@ -145,6 +133,7 @@ pub(crate) fn render(
         table3_notes: table3::notes(references),
         table4_notes: table4::notes(),
         table5_notes: table5::notes(),
+        tuning_notes: tuning_table::notes(),
         withdrawn: references.withdrawals(),
         curves: embedded(curves),
         figure4: embedded(figure4),
@@ -281,57 +270,6 @@ fn shell(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
-}
-
-fn sources(references: &References) -> Vec<SourceDetails> {
-    let digits = |value: Option<f64>| value.map_or(NONE.into(), |v| v.to_string());
-    references
-        .0
-        .iter()
-        .map(|reference| SourceDetails {
-            title: reference.source.title.clone(),
-            citation: reference.source.citation.clone(),
-            url: reference.source.url.clone(),
-            note: reference.source.note.clone(),
-            tables: reference
-                .results
-                .iter()
-                .map(|part| PublishedDetails {
-                    title: format!(
-                        "Table {}, {}",
-                        part.table,
-                        references.dataset_title(&part.dataset)
-                    ),
-                    note: part.note.clone(),
-                    rows: part
-                        .rows
-                        .iter()
-                        .map(|row| {
-                            [
-                                row.title.clone(),
-                                // As printed in the source, which has four digits or six.
-                                if (row.gauc * 1e4).fract().abs() < 1e-9
-                                    || (row.gauc * 1e4).fract() > 1.0 - 1e-9
-                                {
-                                    format::gauc(row.gauc)
-                                } else {
-                                    format!("{:.6}", row.gauc)
-                                },
-                                part.rela_impr(row).map_or(NONE.into(), format::percent),
-                                digits(row.auc),
-                                digits(row.log_loss),
-                                if row.withdrawn {
-                                    "withdrawn by the authors".into()
-                                } else {
-                                    row.note.clone()
-                                },
-                            ]
-                        })
-                        .collect(),
-                })
-                .collect(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

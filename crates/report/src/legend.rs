@@ -9,6 +9,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 /// Height of one line in final pixels.
 const LINE: u32 = 34;
 
+/// Final pixels between two meanings.
+const KEY_GAP: u32 = 30;
+
 /// The name of a line, with what it looks like.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -23,9 +26,21 @@ pub(crate) struct Entry {
 pub(crate) enum Sample {
     Line,
     Dashes,
+    ShortDashes,
     Ring,
     Band,
     Upright,
+}
+
+impl Sample {
+    /// Final pixels that the sample takes before its meaning.
+    fn width(self) -> u32 {
+        match self {
+            Self::Ring => 22,
+            Self::Upright => 16,
+            _ => 42,
+        }
+    }
 }
 
 /// Samples with their meanings.
@@ -40,8 +55,26 @@ pub(crate) const LEARNING_CURVES: [(Sample, &str); 4] = [
 ];
 
 /// Height of the whole legend in final pixels.
-pub(crate) fn height(entries: &[Entry], width: u32) -> u32 {
-    LINE * (1 + lines(entries, width).len() as u32) + 10
+pub(crate) fn height(entries: &[Entry], width: u32, key: &Key) -> u32 {
+    LINE * (lines(entries, width).len() + key_lines(key, width).len()) as u32 + 10
+}
+
+/// The key in lines that fit.
+fn key_lines(key: &Key, width: u32) -> Vec<Vec<&(Sample, &'static str)>> {
+    let mut lines = vec![Vec::new()];
+    let mut used = 30;
+    for meaning in key {
+        let needed = meaning.0.width() + meaning.1.chars().count() as u32 * (TEXT * 11 / 20);
+        if used + needed > width && used > 30 {
+            lines.push(Vec::new());
+            used = 30;
+        }
+        used += needed + KEY_GAP;
+        if let Some(line) = lines.last_mut() {
+            line.push(meaning);
+        }
+    }
+    lines
 }
 
 /// Every different entry in lines that fit. The width of a text is estimated from its letters, since
@@ -92,34 +125,46 @@ pub(crate) fn draw(area: &Canvas, entries: &[Entry], width: u32, key: &Key) -> D
         }
         y += px(LINE);
     }
+    for line in key_lines(key, width) {
+        let mut x = px(30);
+        for (sample, meaning) in line {
+            draw_sample(area, *sample, (x, y))?;
+            area.draw(&Text::new(*meaning, (x + px(sample.width()), y), text.clone()))?;
+            let letters = meaning.chars().count() as u32 * (TEXT * 11 / 20);
+            x += px(sample.width() + letters + KEY_GAP);
+        }
+        y += px(LINE);
+    }
+    Ok(())
+}
+
+fn draw_sample(area: &Canvas, sample: Sample, (x, y): (i32, i32)) -> Drawn {
     let gray = RGBColor(60, 60, 60);
-    let mut x = px(30);
-    for (sample, meaning) in key {
-        let line = gray.stroke_width(2 * SCALE + 1);
-        let mut after = 42;
-        match sample {
-            Sample::Line => area.draw(&PathElement::new([(x, y), (x + px(32), y)], line))?,
-            Sample::Dashes => dashes(area, (x, y), gray, SCALE + 1)?,
-            Sample::Ring => {
-                after = 22;
-                area.draw(&Circle::new((x + px(8), y), px(5), WHITE.filled()))?;
-                area.draw(&Circle::new((x + px(8), y), px(5), gray.stroke_width(2 * SCALE)))?;
-            }
-            Sample::Band => {
-                let corners = [(x, y - px(8)), (x + px(32), y + px(8))];
-                area.draw(&Rectangle::new(corners, gray.mix(0.2).filled()))?;
-            }
-            Sample::Upright => {
-                after = 16;
-                let line = RGBColor(175, 175, 175).stroke_width(SCALE);
-                area.draw(&PathElement::new(
-                    [(x + px(4), y - px(10)), (x + px(4), y + px(10))],
-                    line,
-                ))?;
+    match sample {
+        Sample::Line => {
+            let line = gray.stroke_width(2 * SCALE + 1);
+            area.draw(&PathElement::new([(x, y), (x + px(32), y)], line))?;
+        }
+        Sample::Dashes => dashes(area, (x, y), gray, SCALE + 1)?,
+        Sample::ShortDashes => {
+            let line = gray.stroke_width(SCALE + 1);
+            for from in (0..6).map(|dash| x + px(6 * dash)) {
+                area.draw(&PathElement::new([(from, y), (from + px(3), y)], line))?;
             }
         }
-        area.draw(&Text::new(*meaning, (x + px(after), y), text.clone()))?;
-        x += px(after + meaning.chars().count() as u32 * (TEXT * 11 / 20) + 30);
+        Sample::Ring => {
+            area.draw(&Circle::new((x + px(8), y), px(5), WHITE.filled()))?;
+            area.draw(&Circle::new((x + px(8), y), px(5), gray.stroke_width(2 * SCALE)))?;
+        }
+        Sample::Band => {
+            let corners = [(x, y - px(8)), (x + px(32), y + px(8))];
+            area.draw(&Rectangle::new(corners, gray.mix(0.2).filled()))?;
+        }
+        Sample::Upright => {
+            let line = RGBColor(175, 175, 175).stroke_width(SCALE);
+            let ends = [(x + px(4), y - px(10)), (x + px(4), y + px(10))];
+            area.draw(&PathElement::new(ends, line))?;
+        }
     }
     Ok(())
 }

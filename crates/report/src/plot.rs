@@ -1,9 +1,11 @@
 //! Pictures of learning curves.
 
 use crate::curves::{Curve, Point, line, within};
+use crate::legend::{self, Sample};
 use crate::marks::draw_mark;
+use crate::overlay::Log;
 use crate::picture::{self, Canvas, FONT, SCALE};
-use crate::{Result, format, legend};
+use crate::{Result, format};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -17,10 +19,13 @@ pub(crate) const TEXT: u32 = 19;
 pub(crate) type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
 /// One pair of axes.
+#[derive(Clone)]
 pub(crate) struct Panel {
     /// Dataset, protocol and whether the data is simulated.
     pub title: String,
     pub curves: Vec<Curve>,
+    /// Published curves behind them.
+    pub logs: Vec<Log>,
     /// Show only what lies above this value.
     pub floor: Option<f64>,
 }
@@ -42,7 +47,7 @@ impl Figure {
     pub(crate) fn size(&self) -> (u32, u32) {
         let (across, down) = self.grid();
         let width = PANEL.0 * across as u32;
-        (width, PANEL.1 * down as u32 + legend::height(&self.entries(), width))
+        (width, PANEL.1 * down as u32 + legend::height(&self.entries(), width, &self.key()))
     }
 
     /// The curves' names for the legend.
@@ -57,6 +62,15 @@ impl Figure {
         curves.map(entry).collect()
     }
 
+    /// What kinds of lines and marks mean, of those that are drawn.
+    fn key(&self) -> Vec<(Sample, &'static str)> {
+        let mut key = legend::LEARNING_CURVES.to_vec();
+        if self.panels.iter().any(|panel| !panel.logs.is_empty()) {
+            key.push((Sample::ShortDashes, "authors' log"));
+        }
+        key
+    }
+
     /// The PNG file, with one legend below all panels.
     pub(crate) fn png(&self, name: &str) -> Result<Vec<u8>> {
         let ((width, height), (across, down)) = (self.size(), self.grid());
@@ -65,7 +79,7 @@ impl Figure {
             for (panel, area) in self.panels.iter().zip(&upper.split_evenly((down, across))) {
                 draw_panel(panel, area)?;
             }
-            legend::draw(&lower, &self.entries(), width, &legend::LEARNING_CURVES)
+            legend::draw(&lower, &self.entries(), width, &self.key())
         })
     }
 }
@@ -81,7 +95,7 @@ pub(crate) fn font(size: u32) -> TextStyle<'static> {
 }
 
 fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
-    let (xs, mut ys) = ranges(&panel.curves);
+    let (xs, mut ys) = ranges(&panel.curves, &panel.logs);
     let floor = panel.floor.unwrap_or(f64::NEG_INFINITY);
     ys.0 = ys.0.max(floor);
     let style = font(TITLE);
@@ -118,6 +132,13 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
         if curve.test.iter().any(|point| point.high > point.low && point.high > floor) {
             let band = band(&curve.test, floor);
             chart.draw_series([Polygon::new(band, color(curve).mix(0.14).filled())])?;
+        }
+    }
+    for log in &panel.logs {
+        let (red, green, blue) = log.color;
+        let thin = RGBColor(red, green, blue).stroke_width(SCALE + 1);
+        for part in within(&log.points, ys.0, f64::INFINITY) {
+            chart.draw_series(DashedLineSeries::new(part, px(3), px(3), thin))?;
         }
     }
     for curve in &panel.curves {
@@ -166,13 +187,17 @@ fn band(points: &[Point], floor: f64) -> Vec<(f64, f64)> {
 }
 
 /// Ranges of the axes: all points with a little room, and something sensible without points.
-fn ranges(curves: &[Curve]) -> ((f64, f64), (f64, f64)) {
+fn ranges(curves: &[Curve], logs: &[Log]) -> ((f64, f64), (f64, f64)) {
     let points = || curves.iter().flat_map(|curve| curve.test.iter().chain(&curve.validation));
     let chosen =
         || curves.iter().flat_map(|curve| &curve.chosen).map(|&(step, value)| (step, value));
     let steps = points().map(|point| point.x).chain(chosen().map(|place| place.0));
-    let values =
-        points().flat_map(|point| [point.low, point.high]).chain(chosen().map(|place| place.1));
+    // The logs were cut at our last step. Their first evaluations lie far below and are left outside.
+    let of_logs = logs.iter().filter_map(|log| log.points.iter().map(|p| p.1).reduce(f64::max));
+    let values = points()
+        .flat_map(|point| [point.low, point.high])
+        .chain(chosen().map(|place| place.1))
+        .chain(of_logs);
     let padded = |range: (f64, f64), share: f64, least: f64| {
         let room = ((range.1 - range.0) * share).max(least);
         (range.0 - room, range.1 + room)
@@ -214,7 +239,7 @@ mod tests {
             validation: vec![],
             chosen: vec![(100.0, 0.8)],
         };
-        Panel { title: "<script>".into(), curves: vec![curve], floor }
+        Panel { title: "<script>".into(), curves: vec![curve], logs: vec![], floor }
     }
 
     fn decoded(file: &[u8]) -> ((u32, u32), Vec<u8>) {
@@ -250,14 +275,14 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_drawn() {
-        let empty = Panel { title: String::new(), curves: vec![], floor: None };
+        let empty = Panel { title: String::new(), curves: vec![], logs: vec![], floor: None };
         assert!(Figure { panels: vec![empty], across: 1 }.png("empty").is_ok());
     }
 
     #[test]
     fn axes_hold_all_points() {
-        let ((left, right), (low, high)) = ranges(&panel(None).curves);
+        let ((left, right), (low, high)) = ranges(&panel(None).curves, &[]);
         assert!(left < 0.0 && right > 100.0 && low < 0.49 && high > 0.81);
-        assert_eq!(ranges(&[]), ((0.0, 1.0), (0.5, 1.0)));
+        assert_eq!(ranges(&[], &[]), ((0.0, 1.0), (0.5, 1.0)));
     }
 }

@@ -1,21 +1,25 @@
 //! Published numbers: `reports/reference/*.toml`, embedded at compile time.
 
+pub(crate) use crate::published::{
+    DatasetCounts, PublishedCurve, PublishedFeature, PublishedFeatures, PublishedRow,
+    PublishedTable, PublishedThroughput, Reference,
+};
 use crate::{Error, Result, format};
-use ctr_core::Role;
-use serde::Deserialize;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 7] = [
     ("paper.toml", include_str!("../../../reports/reference/paper.toml")),
     ("authors-corrected.toml", include_str!("../../../reports/reference/authors-corrected.toml")),
     ("publishers.toml", include_str!("../../../reports/reference/publishers.toml")),
-    (
-        "bars-amazon-electronics-x1.toml",
-        include_str!("../../../reports/reference/bars-amazon-electronics-x1.toml"),
-    ),
+    ("authors-logs.toml", include_str!("../../../reports/reference/authors-logs.toml")),
+    ("bars.toml", include_str!("../../../reports/reference/bars.toml")),
+    ("dien.toml", include_str!("../../../reports/reference/dien.toml")),
+    ("cpu-throughput.toml", include_str!("../../../reports/reference/cpu-throughput.toml")),
 ];
 
 /// Dataset whose published numbers stand beside data that no source has.
 const DEFAULT_DATASET: &str = "amazon-electronics";
+/// The rows of that dataset as the authors drew them, passed on by BARS.
+const AUTHORS_ROWS: &str = "amazon-electronics-x1";
 /// And for other releases of MovieLens.
 const MOVIELENS: &str = "movielens-20m";
 /// And for ad logs made after the paper's description of Alibaba's.
@@ -26,113 +30,6 @@ pub(crate) const PAPER: &str = "paper";
 /// Identifier of the file of the authors' corrected numbers.
 pub(crate) const CORRECTED: &str = "authors-corrected";
 
-/// One file: everything taken from one source.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Reference {
-    pub source: Source,
-    #[serde(default)]
-    pub datasets: Vec<DatasetCounts>,
-    #[serde(default)]
-    pub results: Vec<PublishedTable>,
-    #[serde(default)]
-    pub features: Vec<PublishedFeatures>,
-}
-
-/// Where numbers come from and how they were made.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Source {
-    pub id: String,
-    pub title: String,
-    pub citation: String,
-    pub url: String,
-    pub note: String,
-}
-
-/// A row of the paper's table 2, or what a publisher says of the same.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DatasetCounts {
-    pub id: String,
-    pub title: String,
-    pub users: Option<u64>,
-    pub goods: Option<u64>,
-    pub categories: Option<u64>,
-    pub samples: Option<u64>,
-    pub note: String,
-}
-
-impl DatasetCounts {
-    /// Users, goods, categories and samples.
-    pub(crate) fn all(&self) -> [Option<u64>; 4] {
-        [self.users, self.goods, self.categories, self.samples]
-    }
-}
-
-/// One dataset's part of a published table.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublishedTable {
-    pub table: String,
-    pub dataset: String,
-    /// The model that RelaImpr is over.
-    pub base: String,
-    #[serde(default)]
-    pub note: String,
-    pub rows: Vec<PublishedRow>,
-}
-
-/// A published row.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublishedRow {
-    pub model: String,
-    pub title: String,
-    pub gauc: f64,
-    pub auc: Option<f64>,
-    pub log_loss: Option<f64>,
-    /// In percent as printed; absent where the source has none.
-    pub rela_impr: Option<f64>,
-    /// The authors no longer stand by this number.
-    #[serde(default)]
-    pub withdrawn: bool,
-    #[serde(default)]
-    pub note: String,
-}
-
-/// Table 1 of a source: the fields of a dataset.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublishedFeatures {
-    pub table: String,
-    pub dataset: String,
-    pub note: String,
-    pub rows: Vec<PublishedFeature>,
-}
-
-/// A published field. Its sizes are texts, such as `~10^9`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublishedFeature {
-    pub role: Role,
-    pub name: String,
-    pub dimensionality: String,
-    pub multi_hot: bool,
-    pub ids_per_row: String,
-}
-
-impl PublishedTable {
-    pub(crate) fn row(&self, model: &str) -> Option<&PublishedRow> {
-        self.rows.iter().find(|row| row.model == model)
-    }
-
-    /// RelaImpr as published, or over the table's own base.
-    pub(crate) fn rela_impr(&self, row: &PublishedRow) -> Option<f64> {
-        row.rela_impr.or_else(|| ctr_metrics::rela_impr(row.gauc, self.row(&self.base)?.gauc).ok())
-    }
-}
-
 /// All files.
 #[derive(Clone, Debug)]
 pub(crate) struct References(pub Vec<Reference>);
@@ -140,14 +37,18 @@ pub(crate) struct References(pub Vec<Reference>);
 impl References {
     /// Parses the embedded files.
     pub(crate) fn load() -> Result<Self> {
-        FILES
-            .iter()
-            .map(|&(file, text)| {
-                toml::from_str(text)
-                    .map_err(|error| Error::Reference { file, reason: error.to_string() })
-            })
-            .collect::<Result<Vec<_>>>()
-            .map(Self)
+        FILES.iter().map(|&(file, text)| parse(file, text)).collect::<Result<_>>().map(Self)
+    }
+
+    /// Learning curves published for a dataset. Simulated data has none, whatever it is called.
+    pub(crate) fn curves(&self, dataset: &str, simulated: bool) -> Vec<&PublishedCurve> {
+        let all = self.0.iter().flat_map(|reference| &reference.curves);
+        all.filter(|curve| !simulated && is_version_of(dataset, &curve.dataset)).collect()
+    }
+
+    /// Throughputs published anywhere, each with its source.
+    pub(crate) fn throughputs(&self) -> impl Iterator<Item = &PublishedThroughput> {
+        self.0.iter().flat_map(|reference| &reference.throughputs)
     }
 
     /// Counts published for a dataset. Simulated data has none, whatever it is called.
@@ -222,7 +123,7 @@ impl References {
             let mut sentence = format!(
                 "Withdrawn by the authors on {}: {} ({}).",
                 self.dataset_title(&part.dataset),
-                list(&|row| Some(row.gauc)),
+                list(&|row| row.gauc),
                 reference.source.title,
             );
             // The correction is the authors' own table on the same data.
@@ -232,7 +133,7 @@ impl References {
                     && other.table == part.table
             });
             if let Some((source, corrected)) = corrected {
-                let values = list(&|row| corrected.row(&row.model).map(|row| row.gauc));
+                let values = list(&|row| corrected.row(&row.model)?.gauc);
                 sentence += &format!(
                     " They report since: {values} ({}). {}",
                     source.source.citation, source.source.note
@@ -268,9 +169,20 @@ pub(crate) fn is_alibaba_kin(dataset: &str) -> bool {
     published_kin(dataset) == ALIBABA
 }
 
-/// `amazon-electronics` and `amazon-electronics-v2` are the published `amazon-electronics`;
-/// `amazon-electronics-sim` is not.
+/// One file, whose error names it.
+fn parse(file: &'static str, text: &str) -> Result<Reference> {
+    let fail = |reason: String| Error::Reference { file, reason };
+    let reference: Reference = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
+    reference.check().map_err(fail)?;
+    Ok(reference)
+}
+
+/// `amazon-electronics`, `amazon-electronics-v2` and `amazon-electronics-x1`, which are the authors' own
+/// rows, are the published `amazon-electronics`; `amazon-electronics-sim` is not.
 fn is_version_of(dataset: &str, published: &str) -> bool {
+    if (dataset, published) == (AUTHORS_ROWS, DEFAULT_DATASET) {
+        return true;
+    }
     match dataset.strip_prefix(published) {
         Some("") => true,
         Some(rest) => rest
@@ -292,7 +204,7 @@ mod tests {
                 let base = part.row(&part.base).unwrap().gauc;
                 for row in &part.rows {
                     let Some(published) = row.rela_impr else { continue };
-                    let derived = ctr_metrics::rela_impr(row.gauc, base).unwrap();
+                    let derived = ctr_metrics::rela_impr(row.gauc.unwrap(), base.unwrap()).unwrap();
                     assert!(
                         (derived - published).abs() <= 0.02,
                         "{} {} {}: {derived} and {published}",
@@ -367,8 +279,47 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_refused() {
-        let text = "[source]\nid=\"a\"\ntitle=\"\"\ncitation=\"\"\nurl=\"\"\nnote=\"\"\nyear=1";
-        assert!(toml::from_str::<Reference>(text).unwrap_err().to_string().contains("year"));
+    fn curves_of_the_authors_belong_to_electronics_alone() {
+        let references = References::load().unwrap();
+        for dataset in ["amazon-electronics", "amazon-electronics-x1"] {
+            let curves = references.curves(dataset, false);
+            let models: Vec<&str> = curves.iter().map(|curve| curve.model.as_str()).collect();
+            assert_eq!(models, ["base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"]);
+            // Their best values are those of the same file's table.
+            for curve in curves {
+                let best = curve.points.iter().map(|point| point.1).fold(0.0, f64::max);
+                let logs = references.0.iter().find(|r| r.source.id == "authors-logs").unwrap();
+                assert_eq!(logs.results[0].row(&curve.model).unwrap().gauc, Some(best));
+                assert!((55..=65).contains(&curve.points.len()));
+            }
+            assert!(references.curves(dataset, true).is_empty());
+        }
+        for dataset in ["amazon-electronics-sim", "amazon-beauty", "movielens-20m", "taobao-ad"] {
+            assert!(references.curves(dataset, false).is_empty(), "{dataset}");
+        }
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_what_is_wrong() {
+        let source = "[source]\nid=\"a\"\ntitle=\"\"\ncitation=\"\"\nurl=\"\"\nnote=\"\"\n";
+        let row =
+            "[[results]]\ntable=\"3\"\ndataset=\"d\"\nbase=\"b\"\nrows=[{model=\"b\",title=\"B\"";
+        let curve = "[[curves]]\ndataset=\"d\"\nmodel=\"m\"\ntitle=\"M\"\nbatch_size=32\n\
+                     evaluations=9\nnote=\"\"\npoints=";
+        for (text, part) in [
+            ("year=1".into(), "year"),
+            ("[[results]".into(), "line 7"),
+            (format!("{row}}}]"), "neither gauc nor auc"),
+            (format!("{row},gauc=86.2}}]"), "86.2"),
+            (format!("{row},auc=0.8}},{{model=\"b\",title=\"B\",auc=0.8}}]"), "twice"),
+            (format!("{row},auc=0.8}}]").replace("base=\"b\"", "base=\"c\""), "no row c"),
+            (format!("{curve}[[2, 0.5], [1, 0.6]]"), "ascending"),
+            (format!("{curve}[[1, 0.5], [2, 1.6]]"), "1.6"),
+        ] {
+            let error = parse("odd.toml", &format!("{source}{text}")).unwrap_err().to_string();
+            assert!(error.starts_with("reports/reference/odd.toml: "), "{error}");
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(parse("odd.toml", source).is_ok());
     }
 }

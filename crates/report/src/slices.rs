@@ -6,7 +6,7 @@ use crate::claims::Selector;
 use crate::reference::is_alibaba_kin;
 use crate::regularizers::{Form, Kind, epochs};
 use crate::study::{Block, Cell, DatasetStudy, Study};
-use crate::variants::{self, Changes, Defaults, settings};
+use crate::variants::{self, Changes, Usual, settings};
 use crate::{format, models};
 use ctr_core::{RunRecord, Signature};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ pub(crate) struct Slice<'a> {
 }
 
 /// All slices, by dataset, block and preset.
-pub(crate) fn slices<'a>(study: &'a Study, defaults: &Defaults) -> Vec<Slice<'a>> {
+pub(crate) fn slices<'a>(study: &'a Study, usual: &Usual) -> Vec<Slice<'a>> {
     let mut slices = Vec::new();
     for dataset in &study.datasets {
         for (index, block) in dataset.blocks.iter().enumerate() {
@@ -38,7 +38,7 @@ pub(crate) fn slices<'a>(study: &'a Study, defaults: &Defaults) -> Vec<Slice<'a>
                 let (own, changed): (Vec<_>, Vec<_>) = cells
                     .iter()
                     .filter(|(_, cell)| variants::preset(cell) == preset)
-                    .map(|&(model, cell)| (model, defaults.changes(cell.config()), cell))
+                    .map(|&(model, cell)| (model, usual.changes(cell.config()), cell))
                     .partition(|(_, changes, _)| changes.is_empty());
                 let own: Vec<(&str, &Cell)> =
                     own.into_iter().map(|(model, _, cell)| (model, cell)).collect();
@@ -165,7 +165,7 @@ impl<'a> Slice<'a> {
 /// would bury them. Nor has it models that differ from their preset: the ablations have those.
 pub(crate) fn for_table3(
     records: &[(PathBuf, RunRecord)],
-    defaults: &Defaults,
+    usual: &Usual,
 ) -> (Vec<(PathBuf, RunRecord)>, BTreeMap<String, usize>) {
     let mut longest: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for (_, record) in records {
@@ -193,7 +193,7 @@ pub(crate) fn for_table3(
             let kinds: BTreeSet<&Kind> = forms.iter().map(|form| &form.kind).collect();
             kinds.len() > 1 && forms.iter().any(Form::is_plain)
         });
-        let changed = !defaults.changes(&record.config).is_empty();
+        let changed = !usual.changes(&record.config).is_empty();
         if changed || (several && !form(record).is_plain()) {
             *left_out.entry(id.clone()).or_default() += 1;
         } else {

@@ -100,7 +100,7 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
         for part in &published {
             // Published once a model; its further configurations are ours alone.
             let value = part.row(model).filter(|_| !shown.contains(&model.as_str()));
-            line.push(value.map_or(NONE.into(), |value| format::gauc(value.gauc)).into());
+            line.push(value.and_then(|value| value.gauc).map_or(NONE.into(), format::gauc).into());
             let percent = value.and_then(|value| part.rela_impr(value));
             line.push(percent.map_or(NONE.into(), format::percent).into());
         }
@@ -268,7 +268,7 @@ fn csv_line(
     for (source, _) in PUBLISHED {
         let part = references.table3(source, &dataset.id, block.data.simulated);
         let value = part.and_then(|(part, _)| Some((part, part.row(&row.model)?)));
-        line.push(csv::number(value.map(|(_, row)| row.gauc)));
+        line.push(csv::number(value.and_then(|(_, row)| row.gauc)));
         let percent = value.and_then(|(part, row)| part.rela_impr(row));
         line.push(csv::number(percent.map(|percent| format::rounded(percent, 2))));
     }

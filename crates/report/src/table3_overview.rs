@@ -35,7 +35,9 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
                 for (model, row) in models.iter().zip(&mut rows) {
                     let value = part.row(model);
                     let percent = value.and_then(|value| part.rela_impr(value));
-                    row.push(value.map_or(NONE.into(), |value| format::gauc(value.gauc)).into());
+                    row.push(
+                        value.and_then(|value| value.gauc).map_or(NONE.into(), format::gauc).into(),
+                    );
                     row.push(percent.map_or(NONE.into(), format::percent).into());
                 }
             }

@@ -1,11 +1,15 @@
 //! What tells several configurations of one model apart, and how far two configurations are apart.
 
 use crate::study::{Cell, short};
+use crate::tuning::Defaults;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More differing keys than this are named by the configuration's hash.
+/// More differing keys than this are not all named.
 const NAMED_KEYS: usize = 3;
+/// Of many the ones that say most of how a model was trained; others tend to go along with them.
+const TELLING: [&str; 3] =
+    ["train.optimizer.kind", "train.optimizer.learning_rate", "train.batch_size"];
 
 /// What tells a cell from the other configurations of its model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +58,7 @@ pub(crate) fn preset(cell: &Cell) -> &str {
 }
 
 /// The first of these that no rival shares: the keys in which the rivals differ with this cell's values
-/// (`regularizer=mba`), the first digits of the configuration's hash, the whole hash.
+/// (`regularizer=mba`), of many keys the telling ones, the first digits of the configuration's hash, the whole hash.
 fn difference(cell: &Cell, rivals: &[&Cell]) -> String {
     let flat: Vec<BTreeMap<String, String>> =
         rivals.iter().map(|rival| flatten(rival.config())).collect();
@@ -63,19 +67,24 @@ fn difference(cell: &Cell, rivals: &[&Cell]) -> String {
         .flat_map(BTreeMap::keys)
         .filter(|key| flat.iter().any(|other| other.get(*key) != flat[0].get(*key)))
         .collect();
-    let named = |cell: &Cell| {
+    let named = |cell: &Cell, keys: &[&String]| {
         let own = flatten(cell.config());
         let value = |key: &String| own.get(key).map_or("none", String::as_str).to_string();
         let name = |key: &String| key.rsplit('.').next().unwrap_or(key).to_string();
-        let pieces = keys.iter().map(|&key| format!("{}={}", name(key), value(key)));
+        let pieces = keys.iter().map(|key| format!("{}={}", name(key), value(key)));
         pieces.collect::<Vec<_>>().join(", ")
     };
     let digits = |cell: &Cell| format!("config {}", short(cell.config_sha256()));
     let unique = |form: &dyn Fn(&Cell) -> String| {
         rivals.iter().filter(|rival| form(rival) == form(cell)).count() == 1
     };
-    if (1..=NAMED_KEYS).contains(&keys.len()) && unique(&named) {
-        named(cell)
+    let all: Vec<&String> = keys.into_iter().collect();
+    let telling: Vec<&String> =
+        all.iter().copied().filter(|key| TELLING.contains(&key.as_str())).collect();
+    if (1..=NAMED_KEYS).contains(&all.len()) && unique(&|cell| named(cell, &all)) {
+        named(cell, &all)
+    } else if !telling.is_empty() && unique(&|cell| named(cell, &telling)) {
+        named(cell, &telling)
     } else if unique(&digits) {
         digits(cell)
     } else {
@@ -135,24 +144,25 @@ pub(crate) fn settings(value: &Value) -> BTreeMap<String, String> {
     flat
 }
 
-/// The models' settings in each preset: what a configuration may differ from.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Defaults(BTreeMap<(String, String), BTreeMap<String, String>>);
-
 /// Settings of a model that differ from its preset's, with their values.
 pub(crate) type Changes = BTreeMap<String, String>;
 
-impl Defaults {
-    /// Those of whole configurations, as records have them.
-    pub(crate) fn new(configs: &[Value]) -> Self {
-        let key = |config| (text(config, "/preset").into(), text(config, "/model/id").into());
-        Self(configs.iter().map(|config| (key(config), model_settings(config))).collect())
+/// The models' settings in each preset: what a configuration may differ from.
+#[derive(Clone, Copy)]
+pub(crate) struct Usual<'a>(Option<Defaults<'a>>);
+
+impl<'a> Usual<'a> {
+    pub(crate) fn new(defaults: Option<Defaults<'a>>) -> Self {
+        Self(defaults)
     }
 
     /// What a configuration changes of its model; nothing where the preset is not known.
     pub(crate) fn changes(&self, config: &Value) -> Changes {
-        let key = (text(config, "/preset").to_string(), text(config, "/model/id").to_string());
-        let Some(usual) = self.0.get(&key) else { return Changes::new() };
+        let (model, preset) = (text(config, "/model/id"), text(config, "/preset"));
+        let Some(usual) = self.0.and_then(|defaults| defaults(model, preset)) else {
+            return Changes::new();
+        };
+        let usual = model_settings(&usual);
         let differs = |(name, value): &(String, String)| usual.get(name) != Some(value);
         model_settings(config).into_iter().filter(differs).collect()
     }
@@ -185,7 +195,8 @@ mod tests {
     #[test]
     fn changes_are_those_of_the_model_alone() {
         let config = |unit: &str, rate: f64| json!({"preset": "small", "model": {"id": "din", "unit": {"softmax": unit}}, "train": {"rate": rate}});
-        let defaults = Defaults::new(&[config("scaled", 1.0)]);
+        let default = |_: &str, preset: &str| (preset == "small").then(|| config("scaled", 1.0));
+        let defaults = Usual::new(Some(&default));
         assert!(defaults.changes(&config("scaled", 2.0)).is_empty());
         let changes = defaults.changes(&config("none", 1.0));
         assert_eq!(changes, Changes::from([("unit.softmax".into(), "none".into())]));

@@ -8,9 +8,12 @@ use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
-use crate::variants::Defaults;
-use crate::{Error, Result, cost, curves, figure4, format, read_records};
-use crate::{ab_test, claims, table1, table2, table3, table3_overview, table4, table5};
+use crate::tuning;
+use crate::variants::Usual;
+use crate::{Error, Result, cost, curves, figure4, format, overlay, read_records, throughput};
+use crate::{
+    ab_test, claims, table1, table2, table3, table3_overview, table4, table5, tuning_table,
+};
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,7 +41,7 @@ pub struct ReportSummary {
     pub files: Vec<PathBuf>,
     /// Content of `table3.md`; empty if there is none.
     pub table3_markdown: String,
-    /// Tables 3, 4 and 5 in one text, as far as there are runs for them.
+    /// Tables 3, 4, 5 and that of tuning in one text, as far as there are runs for them.
     pub tables_markdown: String,
     /// The verdict on each claim that has runs, by dataset, protocol and preset.
     pub verdicts: Vec<claims::ClaimVerdict>,
@@ -58,6 +61,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// `claims` (`.md`, `.csv`, `.tex`) has the verdicts on what the paper states; `background` gives the test rows
 /// that they are decided on and the settings that runs may differ from.
 ///
+/// Where several settings were tried for a model, `tuning` (also as `.md`, `.csv` and `.tex`) says which,
+/// and what validation chose; those that lost are not in table 3.
+///
 /// `ab_test.json` in `options.out`, which `din-repro ab-test` writes there, is shown too and told in
 /// `ab_test.md`.
 ///
@@ -68,21 +74,30 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// Everything [`read_records`] refuses, and files or pictures that cannot be written.
 pub fn write_report(options: &ReportOptions, background: &Background) -> Result<ReportSummary> {
     let records = read_records(&options.runs)?;
-    let defaults = Defaults::new(&background.defaults);
+    let usual = Usual::new(background.defaults);
     let evidence = Evidence::new(&options.runs, background);
-    let (of_table3, left_out) = slices::for_table3(&records, &defaults);
-    let mut models = Study::new(&options.runs, of_table3);
-    models.measure_users(&evidence);
-    let mut study = Study::new(&options.runs, records);
-    study.measure_users(&evidence);
+    let study = |records| {
+        let mut study = Study::new(&options.runs, records);
+        study.measure_users(&evidence);
+        study
+    };
+    let (of_table3, left_out) = slices::for_table3(&records, &usual);
+    let all = study(records.clone());
+    let searches = tuning::searches(&all, background.defaults);
+    let only_tried = tuning::only_tried(&searches);
+    let models = study(tuning::without(of_table3, &only_tried));
+    let unlike = tuning::unlike_regularized(&searches);
+    let comparable = study(tuning::without(records, &unlike));
     let claims = claims::load()?;
-    let slices = slices::slices(&study, &defaults);
+    let slices = slices::slices(&comparable, &usual);
     let decided = claims::decide(&claims, &slices, &evidence);
+    let study = &all;
     let warnings = [study.warnings.clone(), evidence.warnings()].concat();
     let references = References::load()?;
     let mut files = Files::new();
 
     let mut results = table3::tables(&models, &references, &left_out);
+    tuning_table::note_left_out(&mut results, &only_tried);
     results.splice(..0, table3_overview::table(&models, &references));
     let mut table3_notes = table3::notes(&references);
     table3_notes.extend(warnings.iter().cloned());
@@ -92,20 +107,23 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let contents = Contents {
         claims: claims::overview(&decided),
         claims_by_data: decided.iter().map(|decided| claims::table(decided, &references)).collect(),
-        table1: table1::tables(&study, &references),
-        table2: table2::table(&study, &references),
+        table1: table1::tables(study, &references),
+        table2: table2::table(study, &references),
         table3: results,
         table4: tables(&regularizers),
         table5: tables(&ad_logs),
         ab_test: ab_test::read(&options.out)?.as_ref().map(ab_test::table),
-        cost: cost::table(&study),
+        tuning: tuning_table::tables(&searches),
+        cost: cost::table(study),
+        throughput: throughput::published(&references),
+        logs_note: overlay::note(&models, &references),
     };
     let single = std::slice::from_ref;
     let mut tables_markdown = String::new();
     let mut table3_markdown = String::new();
     for (number, tables, csv, notes) in [
-        ("1", contents.table1.as_slice(), table1::to_csv(&study, &references), Vec::new()),
-        ("2", single(&contents.table2), table2::to_csv(&study, &references), Vec::new()),
+        ("1", contents.table1.as_slice(), table1::to_csv(study, &references), Vec::new()),
+        ("2", single(&contents.table2), table2::to_csv(study, &references), Vec::new()),
         ("3", &contents.table3, table3::to_csv(&models, &references), table3_notes),
         ("4", &contents.table4, comparison_table::to_csv(&regularizers), table4::notes()),
         ("5", &contents.table5, comparison_table::to_csv(&ad_logs), table5::notes()),
@@ -135,19 +153,27 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         files.insert("claims.csv".into(), claims::to_csv(&decided, &references).into_bytes());
         files.insert("claims.tex".into(), latex::document(&all, &notes).into_bytes());
     }
+    if !contents.tuning.is_empty() {
+        let notes = tuning_table::notes();
+        let markdown = markdown::document("Tuning", &contents.tuning, &notes);
+        tables_markdown += &format!("\n{markdown}");
+        files.insert("tuning.md".into(), markdown.into_bytes());
+        files.insert("tuning.csv".into(), tuning_table::to_csv(&searches).into_bytes());
+        files.insert("tuning.tex".into(), latex::document(&contents.tuning, &notes).into_bytes());
+    }
     if let Some(table) = &contents.ab_test {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);
         files.insert("ab_test.md".into(), text.into_bytes());
     }
-    let cost = single(&contents.cost);
+    let cost = &[contents.cost.clone(), contents.throughput.clone()];
     files.insert("cost.md".into(), markdown::document("Cost", cost, &[]).into_bytes());
-    files.insert("cost.csv".into(), cost::to_csv(&study).into_bytes());
+    files.insert("cost.csv".into(), cost::to_csv(study).into_bytes());
     files.insert("cost.tex".into(), latex::document(cost, &[]).into_bytes());
 
-    let curves = learning_curves(&models, &mut files)?;
+    let curves = learning_curves(&models, &references, &mut files)?;
     let figures = regularization(&slices, &mut files)?;
     let page = html::render(
-        &study,
+        study,
         &warnings,
         &references,
         &contents,
@@ -195,17 +221,21 @@ fn embed<'a>(drawn: &[Drawn], files: &'a Files) -> Vec<Picture<'a>> {
 }
 
 /// Draws the curves of each dataset and protocol, and all of them in one picture.
-fn learning_curves(study: &Study, files: &mut Files) -> Result<Vec<Drawn>> {
+fn learning_curves(
+    study: &Study,
+    references: &References,
+    files: &mut Files,
+) -> Result<Vec<Drawn>> {
     let mut overview = Vec::new();
     let mut pictures = Vec::new();
     for dataset in &study.datasets {
         for (index, block) in dataset.blocks.iter().enumerate() {
-            let whole = panel(dataset, index);
+            let whole = panel(dataset, index, references);
             let title = whole.title.clone();
-            let mut panels = vec![panel(dataset, index)];
+            let mut panels = vec![whole.clone()];
             if let Some(floor) = curves::floor(&whole.curves) {
                 let title = format!("{title}: the leading models enlarged");
-                panels.push(Panel { title, floor: Some(floor), ..panel(dataset, index) });
+                panels.push(Panel { title, floor: Some(floor), ..whole.clone() });
             }
             let figure = Figure { panels, across: 1 };
             let stem = format::file_name(&format!("{}-{}", dataset.id, block.title));
@@ -238,12 +268,14 @@ fn regularization(slices: &[Slice], files: &mut Files) -> Result<Vec<Drawn>> {
     Ok(pictures)
 }
 
-fn panel(dataset: &DatasetStudy, block: usize) -> Panel {
+fn panel(dataset: &DatasetStudy, block: usize, references: &References) -> Panel {
     let title = dataset.blocks.get(block).map_or_else(String::new, |block| {
         let simulated = if block.data.simulated { ", simulated data" } else { "" };
         format!("{}, {}{simulated}", dataset.id, block.title)
     });
-    Panel { title, curves: curves::curves(dataset, block), floor: None }
+    let curves = curves::curves(dataset, block);
+    let logs = overlay::logs(references, dataset, block, &curves);
+    Panel { title, curves, logs, floor: None }
 }
 
 /// A name that no other picture has, even where two datasets' names differ in odd characters only.

@@ -3,7 +3,7 @@
 mod support;
 
 use ctr_core::Protocol;
-use ctr_report::{Error, ReportOptions, read_records, write_report};
+use ctr_report::{Background, Error, ReportOptions, read_records, write_report};
 use std::path::Path;
 use support::{Made, made, place, report, text};
 
@@ -130,7 +130,13 @@ fn what_is_wrong_is_said_with_the_file() {
     assert!(matches!(read_records(&runs), Err(Error::NoRecords { .. })));
     assert!(message(&runs).contains("din-repro train"));
     let out = folder.path().join("out");
-    assert!(write_report(&ReportOptions { runs: runs.clone(), out: out.clone() }).is_err());
+    assert!(
+        write_report(
+            &ReportOptions { runs: runs.clone(), out: out.clone() },
+            &Background::default()
+        )
+        .is_err()
+    );
     assert!(!out.exists(), "a failed report leaves nothing behind");
 
     place(&runs, "good", &made().record());

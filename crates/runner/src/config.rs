@@ -54,11 +54,6 @@ const PRESETS: [(&str, &str); 5] = [
     ("small", include_str!("../presets/small.toml")),
 ];
 
-/// Names of the presets.
-pub fn preset_names() -> impl Iterator<Item = &'static str> {
-    PRESETS.iter().map(|(name, _)| *name)
-}
-
 /// Names and purposes of the presets.
 #[cfg(test)]
 fn presets() -> Result<Vec<(&'static str, String)>> {
@@ -136,6 +131,13 @@ pub fn resolve(
         typed(&value).with_context(|| format!("--set {setting}"))?;
     }
     typed(&value).context(source)
+}
+
+/// The configuration of a model in a preset when nothing is set, both by their names in records; none for
+/// names of other versions.
+pub fn default_of(model: &str, preset: &str) -> Option<Value> {
+    let model: ModelId = serde_json::from_value(model.into()).ok()?;
+    serde_json::to_value(resolve(model, preset, None, &[]).ok()?).ok()
 }
 
 fn typed(value: &Value) -> Result<RunConfig> {
@@ -258,6 +260,14 @@ mod tests {
                 assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);
             }
         }
+    }
+
+    #[test]
+    fn defaults_are_found_by_the_names_in_records() {
+        let config = default_of("din_dice", "small").unwrap();
+        let expected = resolved(ModelId::DinDice, "small", &[]).unwrap();
+        assert_eq!(config, serde_json::to_value(expected).unwrap());
+        assert!(default_of("din", "later").is_none() && default_of("later", "small").is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use ctr_core::{
     SeedStreams, Split, Status, write_atomic,
 };
 use ctr_metrics::{GaucVariant, gauc};
-use ctr_nn::{Activation, NamedTensors, Network, Normalization, StoredTensor};
+use ctr_nn::{Activation, Network, Normalization};
 use ctr_train::score_split;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -121,15 +121,9 @@ fn values(
     let untrained = |wanted: &dyn Fn(&str) -> bool| -> Result<Vec<f32>> {
         let fresh = config.model.network(&features.schema, SeedStreams::new(record.seed))?;
         let mut weights = network.weights.export();
-        for parameter in &fresh.weights.parameters {
-            if wanted(parameter.name()) {
-                let shape = parameter.shape().to_vec();
-                let values = parameter.values().to_vec();
-                weights.push(StoredTensor { name: parameter.name().into(), shape, values });
-            }
-        }
+        weights.append(fresh.weights.export().only(wanted));
         let mut partly = fresh;
-        partly.weights.import(&NamedTensors::from_bytes(&weights.to_bytes()?)?)?;
+        partly.weights.import(&weights)?;
         Ok(score(&partly)?)
     };
     let rows = Rows { features: &features, history };
@@ -204,11 +198,7 @@ impl Rows<'_> {
     }
 
     /// (a): both rows of a pair attend to the positive.
-    fn attended_to_positives(
-        &self,
-        network: &Network,
-        pairs: &[(u32, u32)],
-    ) -> Result<Vec<f32>> {
+    fn attended_to_positives(&self, network: &Network, pairs: &[(u32, u32)]) -> Result<Vec<f32>> {
         let chunks = pairs.chunks(PAIRS).map(|pairs| {
             pairs.iter().flat_map(|&(positive, negative)| [positive, negative]).collect()
         });

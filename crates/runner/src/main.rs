@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod data;
 mod environment;
+mod exhibits;
 mod expected;
 mod failure;
 mod fetch;

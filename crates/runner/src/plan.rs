@@ -23,10 +23,9 @@ pub fn rows<'d>(suite: &Suite, datasets: &'d [Dataset]) -> Result<Vec<Row<'d>>> 
         let of_suite = suite.datasets_of_models(&dataset.id);
         for preset in suite.presets.iter().filter(|_| of_suite) {
             for &model in &suite.models {
-                for settings in suite.settings_of(model, &dataset.id) {
-                    let config = config::resolve(model, preset, None, &settings)?;
-                    rows.push(Row { dataset, points: vec![config], seeds: suite.seeds.clone() });
-                }
+                let settings = suite.settings_of(model, &dataset.id);
+                let config = config::resolve(model, preset, None, &settings)?;
+                rows.push(Row { dataset, points: vec![config], seeds: suite.seeds.clone() });
             }
         }
         for arm in suite.arms.iter().filter(|arm| suite.runs_on(arm, &dataset.id)) {

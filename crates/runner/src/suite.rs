@@ -39,13 +39,12 @@ pub struct Suite {
     /// Settings of single models, over those.
     #[serde(default)]
     pub settings: BTreeMap<ModelId, BTreeMap<String, Value>>,
-    /// Alternatives of which validation chooses one for each model and dataset: each is a list of
-    /// settings over those above.
-    #[serde(default)]
-    pub variants: Vec<BTreeMap<String, Value>>,
     /// Further rows, each with settings, datasets and a search of its own.
     #[serde(default)]
     pub arms: Vec<Arm>,
+    /// Models whose finished runs are also scored in the wrong ways of the authors' earlier code.
+    #[serde(default)]
+    pub exhibits: Vec<ModelId>,
     /// Verdicts on claims that a run of the suite is expected to end with.
     #[serde(default)]
     pub expected: Vec<Expected>,
@@ -79,8 +78,11 @@ pub struct Arm {
     pub seeds: Option<Vec<u64>>,
     /// Settings over those of the suite.
     pub set: BTreeMap<String, Value>,
-    /// Values of settings to choose from: every combination runs with the first seed, and the one with the
-    /// highest validation gAUC with all seeds.
+    /// Alternatives to choose from, each a table of settings that go together: every one runs with the first
+    /// seed, and the one with the highest validation gAUC with all seeds.
+    pub points: Vec<BTreeMap<String, Value>>,
+    /// The same for settings that do not depend on one another: every combination of these values, with
+    /// each of `points`.
     pub search: BTreeMap<String, Vec<Value>>,
 }
 
@@ -112,19 +114,14 @@ impl Suite {
         ))
     }
 
-    /// The settings of a model on a dataset in `--set` form, one list for each variant.
-    pub fn settings_of(&self, model: ModelId, dataset: &str) -> Vec<Vec<String>> {
-        let own = self.own_settings(model, dataset);
-        if self.variants.is_empty() {
-            return vec![own];
-        }
-        self.variants.iter().map(|variant| [own.clone(), texts(variant)].concat()).collect()
-    }
-
-    /// The settings that an arm's search chooses from, in `--set` form.
+    /// The settings that an arm chooses from, in `--set` form: one list a point.
     pub fn points_of(&self, arm: &Arm, model: ModelId, dataset: &str) -> Vec<Vec<String>> {
-        let own = [self.own_settings(model, dataset), texts(&arm.set)].concat();
-        arm.search.iter().fold(vec![own], |points, (key, values)| {
+        let own = [self.settings_of(model, dataset), texts(&arm.set)].concat();
+        let points = match arm.points.as_slice() {
+            [] => vec![own],
+            points => points.iter().map(|point| [own.clone(), texts(point)].concat()).collect(),
+        };
+        arm.search.iter().fold(points, |points, (key, values)| {
             let with = |value| {
                 let added = format!("{key}={value}");
                 points.iter().map(move |point| [point.clone(), vec![added.clone()]].concat())
@@ -133,7 +130,8 @@ impl Suite {
         })
     }
 
-    fn own_settings(&self, model: ModelId, dataset: &str) -> Vec<String> {
+    /// The settings of a model on a dataset in `--set` form.
+    pub fn settings_of(&self, model: ModelId, dataset: &str) -> Vec<String> {
         let single = self.settings.get(&model).map(texts).unwrap_or_default();
         let on = self.on.get(dataset).map(texts).unwrap_or_default();
         [texts(&self.common), on, single].concat()
@@ -182,9 +180,7 @@ mod tests {
                 for (preset, dataset) in
                     suite.presets.iter().flat_map(|p| suite.datasets.iter().map(move |d| (p, d)))
                 {
-                    for settings in suite.settings_of(model, dataset) {
-                        resolve(model, preset, &settings);
-                    }
+                    resolve(model, preset, &suite.settings_of(model, dataset));
                 }
             }
             for arm in &suite.arms {
@@ -208,6 +204,7 @@ mod tests {
         }
         assert!(Suite::find("fast").unwrap_err().to_string().contains("quick, paper"));
     }
+
     #[test]
     fn a_search_tries_every_combination_over_the_settings_of_the_arm() {
         let suite: Suite = toml::from_str(
@@ -238,5 +235,51 @@ mod tests {
                 "train.batch_size=32"
             ]
         );
+    }
+
+    #[test]
+    fn points_are_alternatives_that_a_search_multiplies() {
+        let suite: Suite = toml::from_str(
+            r#"
+            description = "t"
+            datasets = ["tiny"]
+            fallback = "tiny"
+            protocols = ["held-out"]
+            seeds = [1, 2]
+            presets = ["small"]
+            [[arms]]
+            models = ["din"]
+            points = [{ "train.batch_size" = 32, "train.epochs" = 9 }, { "train.batch_size" = 64 }]
+            search = { "train.optimizer.learning_rate" = [0.1, 0.2] }
+            "#,
+        )
+        .unwrap();
+        let points = suite.points_of(&suite.arms[0], ModelId::Din, "tiny");
+        let (slow, fast) =
+            ("train.optimizer.learning_rate=0.1", "train.optimizer.learning_rate=0.2");
+        let (small, large) = ("train.batch_size=32", "train.batch_size=64");
+        assert_eq!(
+            points,
+            [
+                vec![small, "train.epochs=9", slow],
+                vec![large, slow],
+                vec![small, "train.epochs=9", fast],
+                vec![large, fast]
+            ]
+        );
+    }
+
+    #[test]
+    fn tuning_gives_every_model_the_same_points() {
+        let suite = Suite::find("tuning").unwrap();
+        let [arm] = suite.arms.as_slice() else { panic!("{} arms", suite.arms.len()) };
+        assert!(suite.models.is_empty() && suite.settings.is_empty());
+        assert_eq!(arm.models, ModelId::ALL);
+        let points = suite.points_of(arm, ModelId::Din, "amazon-beauty");
+        assert_eq!(points.len(), 4);
+        for model in ModelId::ALL {
+            assert_eq!(suite.points_of(arm, model, "amazon-beauty"), points);
+        }
+        assert_eq!(suite.seeds.len(), 3);
     }
 }

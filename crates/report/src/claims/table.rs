@@ -23,7 +23,7 @@ fn published(claim: &Claim, slice: &Slice, references: &References) -> (Option<f
     let Some(rows) = &claim.published else { return (None, None) };
     let difference = |part: Option<&PublishedTable>| {
         let part = part?;
-        Some(part.row(&rows.higher)?.gauc - part.row(&rows.lower)?.gauc)
+        Some(part.row(&rows.higher)?.gauc? - part.row(&rows.lower)?.gauc?)
     };
     if rows.table != "3" {
         return (difference(references.paper_table(&rows.table)), None);

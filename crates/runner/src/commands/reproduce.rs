@@ -1,11 +1,12 @@
 //! `reproduce` and `report`.
 
 use crate::cli::{ReportArguments, ReproduceArguments};
+use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
-use crate::{background, data, environment, expected, fetch, grid, output, plan};
+use crate::{background, config, data, environment, exhibits, expected, fetch, grid, output, plan};
 use anyhow::{Context, Result};
-use ctr_core::{Dataset, RunRecord, write_atomic};
+use ctr_core::Dataset;
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use std::path::Path;
 use std::time::Instant;
@@ -25,16 +26,16 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let jobs = plan::first_jobs(&rows);
     progress.line(&format!("{} runs, {workers} at a time", jobs.len()));
     let mut records = grid::run_all(&jobs, &runs, workers, &progress)?;
-    let jobs = plan::second_jobs(&rows, &records)?;
-    if !jobs.is_empty() {
-        progress.line(&format!("{} runs with what validation chose", jobs.len()));
-        records.extend(grid::run_all(&jobs, &runs, workers, &progress)?);
+    let chosen = plan::second_jobs(&rows, &records)?;
+    if !chosen.is_empty() {
+        progress.line(&format!("{} runs with what validation chose", chosen.len()));
+        records.extend(grid::run_all(&chosen, &runs, workers, &progress)?);
     }
-    if !suite.variants.is_empty() {
-        let table = validation_table(&records);
-        let path = arguments.out.join("tuning.md");
-        write_atomic(&path, table.as_bytes())?;
-        return output::result(&format!("{table}\nwritten to {}", path.display()));
+    let exhibited = |job: &&Job| suite.exhibits.contains(&job.config.model.id());
+    let exhibited: Vec<Job> = jobs.iter().chain(&chosen).filter(exhibited).cloned().collect();
+    if !exhibited.is_empty() {
+        let written = exhibits::write_all(&exhibited, &runs)?;
+        progress.line(&format!("{written} runs scored in wrong ways on purpose, for the exhibits"));
     }
     let summary = write_report(&runs, &arguments.out, &progress)?;
     progress.line(&format!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64()));
@@ -109,10 +110,9 @@ pub fn report(arguments: &ReportArguments, quiet: bool) -> Result<()> {
 
 fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<ReportSummary> {
     let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
-    let summary = ctr_report::write_report(
-        &options,
-        &Background { scores: Some(&background::test_scores), defaults: background::defaults()? },
-    )?;
+    let background =
+        Background { scores: Some(&background::test_scores), defaults: Some(&config::default_of) };
+    let summary = ctr_report::write_report(&options, &background)?;
     for warning in &summary.warnings {
         progress.line(&format!("warning: {warning}"));
     }
@@ -124,43 +124,4 @@ fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<ReportSu
         out.join("index.html").display()
     ))?;
     Ok(summary)
-}
-
-/// Validation gAUC of every variant, the best of each dataset, model and seed marked. Test is not shown:
-/// it must not choose.
-fn validation_table(records: &[RunRecord]) -> String {
-    let mut text = String::from(
-        "| dataset | model | optimizer | learning rate | batch | valid gAUC | best epoch | |\n\
-         |---|---|---|---|---|---|---|---|\n",
-    );
-    let mut sorted: Vec<&RunRecord> = records.iter().collect();
-    sorted.sort_by(|left, right| {
-        let key =
-            |record: &RunRecord| (record.dataset.id.clone(), record.model.id.clone(), record.seed);
-        let value = |record: &RunRecord| record.metrics.valid_gauc.unwrap_or(-1.0);
-        key(left).cmp(&key(right)).then(value(right).total_cmp(&value(left)))
-    });
-    let mut last = None;
-    for record in sorted {
-        let cell = (&record.dataset.id, &record.model.id, record.seed);
-        let mark = if last == Some(cell) { "" } else { "chosen" };
-        last = Some(cell);
-        let setting = |path: &str| {
-            record
-                .config
-                .pointer(path)
-                .map_or("-".into(), |value| value.to_string().replace('"', ""))
-        };
-        text.push_str(&format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {mark} |\n",
-            record.dataset.id,
-            record.model.id,
-            setting("/train/optimizer/kind"),
-            setting("/train/optimizer/learning_rate"),
-            setting("/train/batch_size"),
-            record.metrics.valid_gauc.map_or("diverged".into(), |gauc| format!("{gauc:.4}")),
-            record.best.map_or("-".into(), |best| format!("{:.1}", best.epoch)),
-        ));
-    }
-    text
 }
