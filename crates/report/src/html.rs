@@ -30,6 +30,7 @@ struct Page<'a> {
     withdrawn: Vec<String>,
     curves: Vec<EmbeddedPicture>,
     figure4: Vec<EmbeddedPicture>,
+    exhibits: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
     sources: Vec<SourceDetails>,
 }
@@ -93,6 +94,7 @@ pub(crate) struct Contents {
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
     pub tuning: Vec<Table>,
+    pub exhibits: Vec<Table>,
     pub cost: Table,
     pub throughput: Table,
     /// What the published logs in the learning curves are, where there are any.
@@ -122,6 +124,7 @@ pub(crate) fn render(
     verdicts: &Verdicts,
     curves: &[Picture],
     figure4: &[Picture],
+    exhibits: &[Picture],
 ) -> Result<String> {
     let page = Page {
         overview: overview(study),
@@ -137,6 +140,7 @@ pub(crate) fn render(
         withdrawn: references.withdrawals(),
         curves: embedded(curves),
         figure4: embedded(figure4),
+        exhibits: embedded(exhibits),
         records: records(study),
         sources: sources(references),
     };

@@ -46,6 +46,12 @@ pub(crate) fn color(id: &str) -> Color {
     KNOWN.iter().find(|known| known.id == id).map_or(OTHER, |known| known.color)
 }
 
+/// Colors for datasets side by side in one picture: those farthest apart first.
+pub(crate) fn series_color(index: usize) -> Color {
+    const ORDER: [&str; 6] = ["deepfm", "din", "pnn", "base_model", "din_dice", "wide_deep"];
+    color(ORDER[index % ORDER.len()])
+}
+
 /// The color as CSS; black becomes the text's color, so that it is seen on a dark page.
 pub(crate) fn css_color(id: &str) -> String {
     css(color(id))
