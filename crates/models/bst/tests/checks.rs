@@ -69,7 +69,7 @@ fn no_positions_and_batch_statistics() {
 fn random(config: &BstConfig) -> Network {
     let schema = Schema::goods_and_categories(40, 8);
     let mut network = Bst::network(&schema, config, SeedStreams::new(3)).unwrap();
-    model_checks::randomize(&mut network, 1.0, &mut SeedStreams::new(7).stream("random"));
+    model_checks::randomize(&mut network, 0.7, &mut SeedStreams::new(7).stream("random"));
     network
 }
 
@@ -93,12 +93,13 @@ fn the_order_counts_by_positions_alone_and_as_far_as_they_reach() {
         println!("{left:?} and {right:?}: {change:.1e}");
         change
     };
-    let positions = small(|_| {});
+    // Nothing that saturates behind the transformer.
+    let positions = small(|config| config.network.activation = Activation::Prelu);
     assert!(change(&positions, &[4, 9, 30], &[30, 9, 4]) > 1e-3);
     // Three latest events have positions of their own or the last; those before share it.
     assert!(change(&positions, &[4, 8, 9, 1, 2], &[8, 9, 4, 1, 2]) < 1e-5);
     assert!(change(&positions, &[4, 8, 9, 1, 2], &[4, 8, 1, 9, 2]) > 1e-3);
-    let none = small(|config| config.position_dim = Some(0));
+    let none = BstConfig { position_dim: Some(0), ..positions };
     assert!(change(&none, &[4, 9, 30], &[30, 9, 4]) < 1e-5);
 }
 
@@ -119,8 +120,8 @@ fn empty_configurations_are_refused() {
 fn the_number_of_weights_follows_from_the_widths() {
     let schema = Schema::goods_and_categories(1000, 20);
     let network = Bst::network(&schema, &BstConfig::default(), SeedStreams::new(1)).unwrap();
-    // With 8 heads of 24; the numbers of FuxiCTR's network with the same sizes.
-    let block = 4 * (192 * 192 + 192) + 2 * (192 * 192 + 192) + 4 * 192;
+    // With 8 heads of 24; FuxiCTR's block of the same sizes, but for the keys' bias.
+    let block = 6 * (192 * 192 + 192) - 192 + 4 * 192;
     let transformer = 101 * 64 + block + (192 * 128 + 128);
     let user = 2 * 128 + (128 * 128 + 128);
     let mlp = 2 * 384 + (384 * 80 + 80) + (80 * 40 + 40) + (40 + 1);

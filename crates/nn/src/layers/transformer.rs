@@ -23,8 +23,9 @@ const SLOPE: f32 = 0.01;
 ///
 /// S = LayerNorm(E + MH(E)), F = LayerNorm(S + LeakyReLU(S W₁ + b₁) W₂ + b₂)
 ///
-/// W₁ and W₂ are square, and the products with W^Q, W^K, W^V and W^H have biases: both as in FuxiCTR, where
-/// they are PyTorch's. There is no dropout.
+/// W₁ and W₂ are square, and the products with W^Q, W^V and W^H have biases: both as in FuxiCTR, where the
+/// latter are PyTorch's. PyTorch has one for the keys too, which adds the same number to all scores of a
+/// query: a softmax does not see it, and Adam would follow the rounding of its gradient. There is no dropout.
 #[derive(Clone, Copy, Debug)]
 pub struct TransformerBlock {
     query: Dense,
@@ -56,7 +57,7 @@ impl TransformerBlock {
         };
         let mut attention = builder.scope("attention");
         let query = Dense::build(&mut attention, "query", width, attention_width)?;
-        let key = Dense::build(&mut attention, "key", width, attention_width)?;
+        let key = Dense::without_bias(&mut attention.scope("key"), width, attention_width)?;
         let value = Dense::build(&mut attention, "value", width, attention_width)?;
         let output = Dense::build(&mut attention, "output", attention_width, width)?;
         let attention_normalization = normalization(&mut attention)?;
