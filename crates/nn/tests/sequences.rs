@@ -273,7 +273,7 @@ fn expected(operation: Operation, values: &Values, batch: &Batch) -> Vec<f64> {
                 let sequence: Vec<Vec<f64>> = history.into_iter().chain([candidate]).collect();
                 let placed = sequence.iter().rev().enumerate().map(|(position, event)| {
                     let table = values["positions"].chunks(POSITION);
-                    let place = table.take(position + 1).last().unwrap();
+                    let place = table.take(position + 1).next_back().unwrap();
                     sigmoids(&[event.as_slice(), if known { place } else { &[] }].concat())
                 });
                 total(placed, if known { WIDTH + POSITION } else { WIDTH })

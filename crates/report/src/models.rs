@@ -37,6 +37,11 @@ pub(crate) fn paper_models() -> impl Iterator<Item = &'static str> {
     KNOWN[..PAPERS].iter().map(|known| known.id)
 }
 
+/// Identifiers of the models known here that the paper does not have.
+pub(crate) fn other_models() -> impl Iterator<Item = &'static str> {
+    KNOWN[PAPERS..].iter().map(|known| known.id)
+}
+
 /// Place in tables: the paper's order, then the other known ones, then all others by name.
 pub(crate) fn rank(id: &str) -> (usize, &str) {
     (KNOWN.iter().position(|known| known.id == id).unwrap_or(KNOWN.len()), id)
