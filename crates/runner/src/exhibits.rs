@@ -173,7 +173,7 @@ fn frame(model: &ModelConfig) -> Option<&ctr_nn::EmbeddingMlpConfig> {
         ModelConfig::WideDeep(config) => Some(&config.network),
         ModelConfig::DeepFm(config) => Some(&config.network),
         ModelConfig::Din(config) | ModelConfig::DinDice(config) => Some(&config.network),
-        ModelConfig::Lr(_) => None,
+        ModelConfig::Lr(_) | ModelConfig::Gru(_) | ModelConfig::Bst(_) => None,
     }
 }
 
