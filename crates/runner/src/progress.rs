@@ -2,6 +2,7 @@
 
 use crate::output;
 use ctr_core::CurvePoint;
+use ctr_nn::Network;
 use ctr_train::Observer;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -126,7 +127,7 @@ impl Observer for RunProgress {
         }
     }
 
-    fn evaluated(&self, point: &CurvePoint, chosen: bool) {
+    fn evaluated(&self, point: &CurvePoint, chosen: bool, _: &Network) {
         let gauc = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.4}"));
         let mark = if chosen { " (best so far)" } else { "" };
         let summary =

@@ -24,9 +24,9 @@ pub trait Observer: Sync {
     fn stepped(&self, step: u64) {
         let _ = step;
     }
-    /// An evaluation was done; `chosen` if it is the best so far.
-    fn evaluated(&self, point: &CurvePoint, chosen: bool) {
-        let _ = (point, chosen);
+    /// An evaluation of `network` was done; `chosen` if it is the best so far.
+    fn evaluated(&self, point: &CurvePoint, chosen: bool, network: &Network) {
+        let _ = (point, chosen, network);
     }
 }
 
@@ -293,7 +293,7 @@ impl Run<'_> {
         }
         let event = serde_json::to_value(&point).map_err(ctr_core::Error::from)?;
         self.events.write("evaluated", &event)?;
-        observer.evaluated(&point, chosen);
+        observer.evaluated(&point, chosen, &self.network);
         self.progress.curve.push(point);
         Ok(())
     }

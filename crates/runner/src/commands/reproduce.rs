@@ -40,7 +40,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         .cloned()
         .collect();
     if !exhibited.is_empty() {
-        let written = exhibits::write_all(&exhibited, &runs)?;
+        let written = exhibits::write_all(&exhibited, &runs, workers)?;
         progress.line(&format!("{written} runs scored in wrong ways on purpose, for the exhibits"));
     }
     let summary = write_report(&runs, &arguments.out, &progress)?;
