@@ -40,6 +40,8 @@ pub enum Command {
     Verify(EvalArguments),
     /// Compare two runs, or two groups of runs, user by user
     Compare(CompareArguments),
+    /// Say what the signature beside a number means
+    Signature(SignatureArguments),
     /// Serve simulated users with two models and compare clicks and revenue
     AbTest(AbTestArguments),
     /// Run a suite, skipping what is finished, and write the report
@@ -296,12 +298,25 @@ pub struct CompareArguments {
     pub format: Format,
 }
 
+/// See [`Command::Signature`].
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  din-repro signature 'gAUC|w:impressions|ties:half|seeds:5|v:0.1.0'"
+)]
+pub struct SignatureArguments {
+    /// The signature, in quotes
+    pub text: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// See [`Command::Reproduce`].
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  din-repro reproduce\n  \
     din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
 pub struct ReproduceArguments {
-    /// quick, paper, alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a
+    /// quick, paper, ablations, exhibits, alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a
     /// suite's .toml file
     #[arg(long, default_value = "quick")]
     pub suite: String,

@@ -59,6 +59,7 @@ fn help_is_there_for_every_verb() {
         "eval",
         "verify",
         "compare",
+        "signature",
         "reproduce",
         "report",
     ] {

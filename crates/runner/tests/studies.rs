@@ -116,6 +116,12 @@ fn from_runs_to_verdicts() {
     let signature = groups["first"]["signature"].as_str().unwrap();
     assert!(signature.starts_with("gAUC|w:impressions|ties:half|one-class:skip|ds:tiny@"));
     assert!(signature.contains("|seeds:2|reg:none|v:"), "{signature}");
+    // The signature is read back.
+    let parts: Value =
+        serde_json::from_str(&desk.ok(&["signature", signature, "--format", "json"])).unwrap();
+    assert_eq!((parts["metric"].as_str(), parts["seeds"].as_str()), (Some("gAUC"), Some("2")));
+    assert!(desk.ok(&["signature", signature]).contains("chosen on validation"));
+    assert!(desk.fails(2, &["signature", "gAUC|seeds"]).contains("has no colon"));
     let words = desk.ok(&["compare", &din, &base]);
     assert!(
         words.contains("A − B") && words.contains("10,000 resamples from seed 1234"),

@@ -6,6 +6,7 @@ mod data;
 mod evaluate;
 mod fetch;
 mod reproduce;
+mod signature;
 mod train;
 
 use crate::cli::{Cli, Command};
@@ -26,6 +27,7 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
         Command::Verify(arguments) => evaluate::verify(&arguments, quiet),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Signature(arguments) => signature::signature(&arguments),
         Command::AbTest(arguments) => ab_test::ab_test(&arguments, quiet),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, quiet),
         Command::Report(arguments) => reproduce::report(&arguments, quiet),
