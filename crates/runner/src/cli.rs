@@ -301,8 +301,8 @@ pub struct CompareArguments {
 #[command(after_help = "Examples:\n  din-repro reproduce\n  \
     din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
 pub struct ReproduceArguments {
-    /// quick, paper, alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a
-    /// suite's .toml file
+    /// quick, paper, alibaba, regularization, tuning (the same grid of settings for every model), ablations
+    /// (one setting of DIN changed at a time), smoke, or a suite's .toml file
     #[arg(long, default_value = "quick")]
     pub suite: String,
     /// Folder with raw files, looked at before datasets/raw
