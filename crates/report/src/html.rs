@@ -30,6 +30,7 @@ struct Page<'a> {
     withdrawn: Vec<String>,
     curves: Vec<EmbeddedPicture>,
     figure4: Vec<EmbeddedPicture>,
+    ablations: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
     sources: Vec<SourceDetails>,
 }
@@ -92,6 +93,9 @@ pub(crate) struct Contents {
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
+    pub ablations: Vec<Table>,
+    /// What every reader of them has to know.
+    pub ablations_notes: Vec<String>,
     pub tuning: Vec<Table>,
     pub cost: Table,
     pub throughput: Table,
@@ -113,6 +117,13 @@ pub(crate) struct Picture<'a> {
     pub file: &'a [u8],
 }
 
+/// All pictures of the page.
+pub(crate) struct Pictures<'a> {
+    pub curves: Vec<Picture<'a>>,
+    pub figure4: Vec<Picture<'a>>,
+    pub ablations: Vec<Picture<'a>>,
+}
+
 /// The finished page.
 pub(crate) fn render(
     study: &Study,
@@ -120,8 +131,7 @@ pub(crate) fn render(
     references: &References,
     contents: &Contents,
     verdicts: &Verdicts,
-    curves: &[Picture],
-    figure4: &[Picture],
+    pictures: &Pictures,
 ) -> Result<String> {
     let page = Page {
         overview: overview(study),
@@ -135,8 +145,9 @@ pub(crate) fn render(
         table5_notes: table5::notes(),
         tuning_notes: tuning_table::notes(),
         withdrawn: references.withdrawals(),
-        curves: embedded(curves),
-        figure4: embedded(figure4),
+        curves: embedded(&pictures.curves),
+        figure4: embedded(&pictures.figure4),
+        ablations: embedded(&pictures.ablations),
         records: records(study),
         sources: sources(references),
     };
