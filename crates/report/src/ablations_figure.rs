@@ -30,7 +30,8 @@ pub(crate) fn figure(all: &[Ablations]) -> Option<Intervals> {
     rows.sort_by_cached_key(|(series, row)| (row.order(), *series));
     for (series, row) in rows {
         let several = if row.changes.len() > 1 { ", several settings changed" } else { "" };
-        let heading = format!("{} as in its preset → changed{several}", models::title(row.model));
+        let title = models::title(row.model);
+        let heading = format!("{title} changed: difference from {title} as in its preset{several}");
         picture.add(&heading, row.change(), series, &row.difference);
     }
     if picture.0.is_empty() {
