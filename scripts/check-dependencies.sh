@@ -33,7 +33,7 @@ forbid() {
     done
 }
 
-models=(ctr-lr ctr-base-model ctr-wide-deep ctr-pnn ctr-deepfm ctr-din)
+models=(ctr-lr ctr-base-model ctr-wide-deep ctr-pnn ctr-deepfm ctr-din ctr-gru ctr-bst)
 
 allow ctr-core
 allow ctr-metrics ctr-core

@@ -36,13 +36,14 @@ pub use init::Init;
 pub use kernels::{View, Write, multiply, sigmoid};
 pub use layers::{
     Activation, ActivationLayer, ActivationUnit, ActivationUnitConfig, AttentionNormalization,
-    Dense, Mlp, Normalization, NormalizationLayer, UnitInputs,
+    Dense, Gru, LayerNormalization, Mlp, Normalization, NormalizationLayer, TransformerBlock,
+    TransformerConfig, UnitInputs,
 };
 pub use lookup::TableSource;
 pub use model::{
     Architecture, BatchGradients, CtrModel, Network, RowGradients, ScoringMemory, StepReport,
 };
-pub use ops::Pooling;
+pub use ops::{Pooling, Side};
 pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
 pub use persist::{NamedTensors, StoredTensor};
 pub use regularizer::{FeatureDropout, Occurrences, Penalty, PenaltyNorm, RowPenalties};

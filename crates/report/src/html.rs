@@ -31,6 +31,7 @@ struct Page<'a> {
     curves: Vec<EmbeddedPicture>,
     figure4: Vec<EmbeddedPicture>,
     ablations: Vec<EmbeddedPicture>,
+    exhibits: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
     sources: Vec<SourceDetails>,
 }
@@ -97,6 +98,7 @@ pub(crate) struct Contents {
     /// What every reader of them has to know.
     pub ablations_notes: Vec<String>,
     pub tuning: Vec<Table>,
+    pub exhibits: Vec<Table>,
     pub cost: Table,
     pub throughput: Table,
     /// What the published logs in the learning curves are, where there are any.
@@ -122,6 +124,7 @@ pub(crate) struct Pictures<'a> {
     pub curves: Vec<Picture<'a>>,
     pub figure4: Vec<Picture<'a>>,
     pub ablations: Vec<Picture<'a>>,
+    pub exhibits: Vec<Picture<'a>>,
 }
 
 /// The finished page.
@@ -148,6 +151,7 @@ pub(crate) fn render(
         curves: embedded(&pictures.curves),
         figure4: embedded(&pictures.figure4),
         ablations: embedded(&pictures.ablations),
+        exhibits: embedded(&pictures.exhibits),
         records: records(study),
         sources: sources(references),
     };

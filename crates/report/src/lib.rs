@@ -15,6 +15,7 @@ mod curve_values;
 mod curves;
 mod error;
 mod evidence;
+mod exhibits;
 mod export;
 mod figure4;
 mod figure4_plot;

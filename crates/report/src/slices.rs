@@ -142,6 +142,13 @@ impl<'a> Slice<'a> {
         choose(cells.into_iter().filter(|cell| fits(cell))).chosen
     }
 
+    /// All cells without a regularizer, trained as usual, with what is changed of their models.
+    pub(crate) fn all(&self) -> Vec<(&'a str, Changes, &'a Cell)> {
+        let own = self.cells.iter().filter(|(_, form, _)| form.is_plain());
+        let own = own.map(|&(model, _, cell)| (model, Changes::new(), cell));
+        own.chain(self.changed.iter().cloned()).collect()
+    }
+
     /// The cells whose model was changed, with what is changed.
     pub(crate) fn changed(&self) -> &[(&'a str, Changes, &'a Cell)] {
         &self.changed

@@ -18,7 +18,11 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
     }
     // The paper has MovieLens first. The sort is stable, so each kind keeps the order of names.
     real.sort_by_key(|dataset| std::cmp::Reverse(published_kin(&dataset.id)));
-    let models: Vec<&str> = models::paper_models().collect();
+    let was_run = |model: &&str| {
+        real.iter().any(|dataset| dataset.rows.iter().any(|row| row.model == *model))
+    };
+    let models: Vec<&str> =
+        models::paper_models().chain(models::other_models().filter(was_run)).collect();
     let mut columns = vec![Column::text("model")];
     let mut rows: Vec<Vec<Entry>> =
         models.iter().map(|model| vec![Entry::from(models::title(model))]).collect();

@@ -11,7 +11,9 @@ use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
 use crate::tuning;
 use crate::variants::Usual;
-use crate::{Error, Result, cost, curves, figure4, format, overlay, read_records, throughput};
+use crate::{
+    Error, Result, cost, curves, exhibits, figure4, format, overlay, read_records, throughput,
+};
 use crate::{
     ab_test, ablations, ablations_figure, ablations_table, claims, table1, table2, table3,
     table3_overview, table4, table5, tuning_table,
@@ -69,6 +71,8 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// Where several settings were tried for a model, `tuning` (also as `.md`, `.csv` and `.tex`) says which,
 /// and what validation chose; those that lost are not in table 3.
 ///
+/// `exhibits` (also `.csv`, `.tex`, `.png`) has what wrong ways to score add, where runs have them.
+///
 /// `ab_test.json` in `options.out`, which `din-repro ab-test` writes there, is shown too and told in
 /// `ab_test.md`.
 ///
@@ -97,6 +101,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let slices = slices::slices(&comparable, &usual);
     let decided = claims::decide(&claims, &slices, &evidence);
     let ablations = ablations::ablations(&slices, &evidence);
+    let exhibits = exhibits::read(&options.runs, &slices)?;
     let study = &all;
     let warnings = [study.warnings.clone(), evidence.warnings()].concat();
     let references = References::load()?;
@@ -122,6 +127,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         ablations: ablations_table::tables(&ablations),
         ablations_notes: ablations_table::notes(),
         tuning: tuning_table::tables(&searches),
+        exhibits: exhibits::tables(&exhibits),
         cost: cost::table(study),
         throughput: throughput::published(&references),
         logs_note: overlay::note(&models, &references),
@@ -177,6 +183,17 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         files.insert("tuning.csv".into(), tuning_table::to_csv(&searches).into_bytes());
         files.insert("tuning.tex".into(), latex::document(&contents.tuning, &notes).into_bytes());
     }
+    let mut wrong = Vec::new();
+    if !contents.exhibits.is_empty() {
+        let markdown = markdown::document("Exhibits", &contents.exhibits, &[]);
+        files.insert("exhibits.md".into(), markdown.into_bytes());
+        files.insert("exhibits.csv".into(), exhibits::to_csv(&exhibits).into_bytes());
+        files.insert("exhibits.tex".into(), latex::document(&contents.exhibits, &[]).into_bytes());
+        let (figure, name) = (exhibits::figure(&exhibits), "exhibits.png");
+        files.insert(name.into(), figure.png(name)?);
+        let size = figure.size();
+        wrong.push(Drawn { name: name.into(), title: figure.title, size });
+    }
     if let Some(table) = &contents.ab_test {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);
         files.insert("ab_test.md".into(), text.into_bytes());
@@ -202,6 +219,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
             curves: embed(&curves, &files),
             figure4: embed(&figures, &files),
             ablations: embed(&parts, &files),
+            exhibits: embed(&wrong, &files),
         },
     )?;
     files.insert("index.html".into(), page.into_bytes());

@@ -302,7 +302,7 @@ pub struct CompareArguments {
     din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
 pub struct ReproduceArguments {
     /// quick, paper, alibaba, regularization, tuning (the same grid of settings for every model), ablations
-    /// (one setting of DIN changed at a time), smoke, or a suite's .toml file
+    /// (one setting of DIN changed at a time), exhibits, smoke, or a suite's .toml file
     #[arg(long, default_value = "quick")]
     pub suite: String,
     /// Folder with raw files, looked at before datasets/raw

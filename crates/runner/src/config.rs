@@ -46,12 +46,14 @@ struct PresetModel {
     train: Map<String, Value>,
 }
 
-const PRESETS: [(&str, &str); 5] = [
+const PRESETS: [(&str, &str); 7] = [
     ("alibaba", include_str!("../presets/alibaba.toml")),
     ("alibaba_batch_500", include_str!("../presets/alibaba_batch_500.toml")),
     ("authors", include_str!("../presets/authors.toml")),
     ("paper", include_str!("../presets/paper.toml")),
     ("small", include_str!("../presets/small.toml")),
+    ("small_no_stop", include_str!("../presets/small_no_stop.toml")),
+    ("small_sgd", include_str!("../presets/small_sgd.toml")),
 ];
 
 /// Names and purposes of the presets.

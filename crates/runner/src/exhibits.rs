@@ -21,6 +21,8 @@ use std::path::Path;
 pub const A: &str = "exhibit_a_attends_to_positive";
 /// (b) Dice code of January 2018 (`name='dice_1_j'`): the negative goes through a Dice whose α never trained.
 pub const B: &str = "exhibit_b_untrained_dice";
+/// Both at once, as the Dice model of January 2018 had them: the log with the 0.9049.
+pub const AB: &str = "exhibit_ab_january_2018";
 /// (c) Code of December 2018 (`batch_normalization(hist_j)` without `reuse`): the negative's user vector goes
 /// through a second normalization that never trained.
 pub const C: &str = "exhibit_c_untrained_normalization";
@@ -118,13 +120,13 @@ fn values(
         let pairs = samples.labels.iter().zip(clean.iter().zip(other));
         pairs.map(|(&label, (&clean, &other))| if label == 1 { clean } else { other }).collect()
     };
-    let untrained = |wanted: &dyn Fn(&str) -> bool| -> Result<Vec<f32>> {
-        let fresh = config.model.network(&features.schema, SeedStreams::new(record.seed))?;
+    // The same weights, of which some are as before training.
+    let untrained = |wanted: &dyn Fn(&str) -> bool| -> Result<Network> {
+        let mut partly = config.model.network(&features.schema, SeedStreams::new(record.seed))?;
         let mut weights = network.weights.export();
-        weights.append(fresh.weights.export().only(wanted));
-        let mut partly = fresh;
+        weights.append(partly.weights.export().only(wanted));
         partly.weights.import(&weights)?;
-        Ok(score(&partly)?)
+        Ok(partly)
     };
     let rows = Rows { features: &features, history };
     let mut exhibits = BTreeMap::new();
@@ -138,11 +140,13 @@ fn values(
     if let Some(frame) = frame {
         if matches!(frame.activation, Activation::Dice | Activation::DiceAuthors) {
             let of_mlp = |name: &str| name.starts_with("mlp/") && name.ends_with("dice/alpha");
-            add(B, &negatives_of(&untrained(&of_mlp)?))?;
+            let dice = untrained(&of_mlp)?;
+            add(B, &negatives_of(&score(&dice)?))?;
+            add(AB, &negatives_of(&rows.attended_to_positives(&dice, pairs)?))?;
         }
         if frame.normalization != Normalization::None {
             let of_user = |name: &str| name.starts_with("user/") && name.contains("normalization/");
-            let twice = negatives_of(&untrained(&of_user)?);
+            let twice = negatives_of(&score(&untrained(&of_user)?)?);
             match config.model {
                 ModelConfig::Din(_) | ModelConfig::DinDice(_) => add(C, &twice)?,
                 // One vector, normalized once: there is no second normalization to forget.
@@ -169,7 +173,7 @@ fn frame(model: &ModelConfig) -> Option<&ctr_nn::EmbeddingMlpConfig> {
         ModelConfig::WideDeep(config) => Some(&config.network),
         ModelConfig::DeepFm(config) => Some(&config.network),
         ModelConfig::Din(config) | ModelConfig::DinDice(config) => Some(&config.network),
-        ModelConfig::Lr(_) => None,
+        ModelConfig::Lr(_) | ModelConfig::Gru(_) | ModelConfig::Bst(_) => None,
     }
 }
 

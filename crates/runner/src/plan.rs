@@ -16,22 +16,39 @@ pub struct Row<'d> {
     seeds: Vec<u64>,
 }
 
-/// All rows of a suite on the datasets that are there.
-pub fn rows<'d>(suite: &Suite, datasets: &'d [Dataset]) -> Result<Vec<Row<'d>>> {
+/// All rows of a suite and of those that it includes, on the datasets that are there.
+///
+/// An included suite runs on the datasets that it names itself; where none of them is there, on all, as it
+/// would alone.
+pub fn rows<'d>(suites: &[Suite], datasets: &'d [Dataset]) -> Result<Vec<Row<'d>>> {
     let mut rows = Vec::new();
-    for dataset in datasets {
-        let of_suite = suite.datasets_of_models(&dataset.id);
-        for preset in suite.presets.iter().filter(|_| of_suite) {
-            for &model in &suite.models {
-                let settings = suite.settings_of(model, &dataset.id);
-                let config = config::resolve(model, preset, None, &settings)?;
-                rows.push(Row { dataset, points: vec![config], seeds: suite.seeds.clone() });
-            }
+    for (index, suite) in suites.iter().enumerate() {
+        let named = |dataset: &Dataset| suite.datasets.contains(&dataset.id);
+        let all = index == 0 || !datasets.iter().any(named);
+        let wanted = datasets
+            .iter()
+            .filter(|dataset| suite.protocols.contains(&dataset.protocol))
+            .filter(|dataset| all || named(dataset));
+        for dataset in wanted {
+            rows.extend(on_dataset(suite, dataset)?);
         }
-        for arm in suite.arms.iter().filter(|arm| suite.runs_on(arm, &dataset.id)) {
-            for &model in &arm.models {
-                rows.extend(of_arm(suite, arm, model, dataset)?);
-            }
+    }
+    Ok(rows)
+}
+
+fn on_dataset<'d>(suite: &Suite, dataset: &'d Dataset) -> Result<Vec<Row<'d>>> {
+    let mut rows = Vec::new();
+    let of_suite = suite.datasets_of_models(&dataset.id);
+    for preset in suite.presets.iter().filter(|_| of_suite) {
+        for &model in &suite.models {
+            let settings = suite.settings_of(model, &dataset.id);
+            let config = config::resolve(model, preset, None, &settings)?;
+            rows.push(Row { dataset, points: vec![config], seeds: suite.seeds.clone() });
+        }
+    }
+    for arm in suite.arms.iter().filter(|arm| suite.runs_on(arm, &dataset.id)) {
+        for &model in &arm.models {
+            rows.extend(of_arm(suite, arm, model, dataset)?);
         }
     }
     Ok(rows)

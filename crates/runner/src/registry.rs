@@ -1,16 +1,18 @@
 //! Names of models and what they build.
 
 use ctr_base_model::{BaseModel, BaseModelConfig};
+use ctr_bst::{Bst, BstConfig};
 use ctr_core::{Schema, SeedStreams};
 use ctr_deepfm::{DeepFm, DeepFmConfig};
 use ctr_din::{Din, DinConfig};
+use ctr_gru::{GruConfig, GruModel};
 use ctr_lr::{Lr, LrConfig};
 use ctr_nn::Network;
 use ctr_pnn::{Pnn, PnnConfig};
 use ctr_wide_deep::{WideDeep, WideDeepConfig};
 use serde::{Deserialize, Serialize};
 
-/// A model of the paper's comparison.
+/// A model of the paper's comparison, or one of the two beside it.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize,
 )]
@@ -33,12 +35,16 @@ pub enum ModelId {
     Din,
     /// Deep Interest Network with Dice
     DinDice,
+    /// BaseModel with a gated recurrent unit over the history
+    Gru,
+    /// Behavior Sequence Transformer
+    Bst,
 }
 
 impl ModelId {
-    /// All, in the order of table 3.
+    /// All: those of table 3 in its order, then those that the paper does not have.
     #[cfg(test)]
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Lr,
         Self::BaseModel,
         Self::WideDeep,
@@ -46,6 +52,8 @@ impl ModelId {
         Self::DeepFm,
         Self::Din,
         Self::DinDice,
+        Self::Gru,
+        Self::Bst,
     ];
 
     /// The name that files and commands use.
@@ -58,6 +66,8 @@ impl ModelId {
             Self::DeepFm => "deepfm",
             Self::Din => "din",
             Self::DinDice => "din_dice",
+            Self::Gru => "gru",
+            Self::Bst => "bst",
         }
     }
 }
@@ -81,6 +91,10 @@ pub enum ModelConfig {
     Din(DinConfig),
     /// See [`DinConfig::with_dice`].
     DinDice(DinConfig),
+    /// See [`GruConfig`].
+    Gru(GruConfig),
+    /// See [`BstConfig`].
+    Bst(BstConfig),
 }
 
 impl ModelConfig {
@@ -94,6 +108,8 @@ impl ModelConfig {
             ModelId::DeepFm => Self::DeepFm(DeepFmConfig::default()),
             ModelId::Din => Self::Din(DinConfig::default()),
             ModelId::DinDice => Self::DinDice(DinConfig::with_dice()),
+            ModelId::Gru => Self::Gru(GruConfig::default()),
+            ModelId::Bst => Self::Bst(BstConfig::default()),
         }
     }
 
@@ -107,6 +123,8 @@ impl ModelConfig {
             Self::DeepFm(_) => ModelId::DeepFm,
             Self::Din(_) => ModelId::Din,
             Self::DinDice(_) => ModelId::DinDice,
+            Self::Gru(_) => ModelId::Gru,
+            Self::Bst(_) => ModelId::Bst,
         }
     }
 
@@ -119,6 +137,8 @@ impl ModelConfig {
             Self::Pnn(config) => Pnn::network(schema, config, seeds),
             Self::DeepFm(config) => DeepFm::network(schema, config, seeds),
             Self::Din(config) | Self::DinDice(config) => Din::network(schema, config, seeds),
+            Self::Gru(config) => GruModel::network(schema, config, seeds),
+            Self::Bst(config) => Bst::network(schema, config, seeds),
         }
     }
 }

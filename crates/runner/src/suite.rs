@@ -42,6 +42,9 @@ pub struct Suite {
     /// Further rows, each with settings, datasets and a search of its own.
     #[serde(default)]
     pub arms: Vec<Arm>,
+    /// Names of suites that are run with it, on those of its datasets that they name.
+    #[serde(default)]
+    pub includes: Vec<String>,
     /// Models whose finished runs are also scored in the wrong ways of the authors' earlier code.
     #[serde(default)]
     pub exhibits: Vec<ModelId>,
@@ -86,13 +89,14 @@ pub struct Arm {
     pub search: BTreeMap<String, Vec<Value>>,
 }
 
-const SUITES: [(&str, &str); 7] = [
+const SUITES: [(&str, &str); 8] = [
     ("quick", include_str!("../suites/quick.toml")),
     ("paper", include_str!("../suites/paper.toml")),
     ("smoke", include_str!("../suites/smoke.toml")),
     ("tuning", include_str!("../suites/tuning.toml")),
     ("ablations", include_str!("../suites/ablations.toml")),
     ("alibaba", include_str!("../suites/alibaba.toml")),
+    ("exhibits", include_str!("../suites/exhibits.toml")),
     ("regularization", include_str!("../suites/regularization.toml")),
 ];
 
@@ -129,6 +133,12 @@ impl Suite {
             };
             values.iter().flat_map(with).collect()
         })
+    }
+
+    /// The suite and those that it includes.
+    pub fn with_included(&self) -> Result<Vec<Self>> {
+        let included = self.includes.iter().map(|name| Self::find(name));
+        std::iter::once(Ok(self.clone())).chain(included).collect()
     }
 
     /// The settings of a model on a dataset in `--set` form.

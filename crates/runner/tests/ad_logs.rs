@@ -53,11 +53,12 @@ fn every_regularizer_trains_every_model_and_verifies() {
         "filter",
         "{kind='mba',norm='l1',lambda=0.1,vocabularies=['goods_id']}",
     ];
-    let models = ["lr", "base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"];
+    let models =
+        ["lr", "base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice", "gru", "bst"];
     let mut hashes = std::collections::BTreeSet::new();
     for (index, regularizer) in regularizers.iter().enumerate() {
         // Every model meets some regularizers, every regularizer some models.
-        for model in [models[index % 7], models[(index + 3) % 7]] {
+        for model in [models[index % 9], models[(index + 4) % 9]] {
             let out = format!("runs/{index}-{model}");
             let record = train(&desk, &out, model, &[&format!("regularizer={regularizer}")]);
             assert_eq!(record["status"], "finished", "{model} {regularizer}");

@@ -154,8 +154,10 @@ fn results_do_not_depend_on_threads_or_neighbors_and_finished_runs_are_skipped()
 #[test]
 fn every_model_trains_under_every_preset() {
     let desk = with_tiny();
+    let models =
+        ["lr", "base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice", "gru", "bst"];
     for preset in ["small", "authors", "paper"] {
-        for model in ["lr", "base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"] {
+        for model in models {
             let out = format!("{preset}-{model}");
             let data = "datasets/prepared/tiny";
             // Ends with 1 when the loss diverges.

@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn steps(criterion: &mut Criterion) {
     // This thread is one of the pool's, as it is in a run.
     rayon::ThreadPoolBuilder::new().use_current_thread().build_global().unwrap();
-    for model in ["base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice"] {
+    for model in ["base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice", "gru", "bst"] {
         let mut network = network(model).unwrap().unwrap();
         let name = model.trim_end_matches("_model");
         let mut group = criterion.benchmark_group(format!("{name}_step"));

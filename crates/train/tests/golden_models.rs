@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use ctr_base_model::{BaseModel, BaseModelConfig};
+use ctr_bst::{Bst, BstConfig};
 use ctr_core::{Batch, EventColumn, GroupEvents, Schema, SeedStreams};
 use ctr_deepfm::{DeepFm, DeepFmConfig, FactorizationMachine};
 use ctr_din::{Din, DinConfig};
+use ctr_gru::{GruConfig, GruModel};
 use ctr_lr::{Lr, LrConfig};
 use ctr_nn::{
     Activation, AttentionNormalization, EmbeddingMlpConfig, Network, Normalization, Pooling,
@@ -106,6 +108,16 @@ fn network(case: &str) -> Network {
         change(&mut config);
         Din::network(&schema, &config, seeds)
     };
+    let gru = |units, readout, product, network| {
+        let config = GruConfig { units, readout, product, network };
+        GruModel::network(&schema, &config, seeds)
+    };
+    let bst = |change: &dyn Fn(&mut BstConfig)| {
+        let mut config =
+            BstConfig { heads: 2, positions: 5, network: authors(), ..BstConfig::default() };
+        change(&mut config);
+        Bst::network(&schema, &config, seeds)
+    };
     match case {
         "lr_sum" => Lr::network(&schema, &LrConfig { pooling: Pooling::Sum }, seeds),
         "lr_mean" => Lr::network(&schema, &LrConfig { pooling: Pooling::Mean }, seeds),
@@ -141,6 +153,19 @@ fn network(case: &str) -> Network {
         "din_batch_normalization" => din_with(&|config| {
             config.network.normalization = Normalization::Batch;
         }),
+        "gru_last" => gru(None, ctr_gru::Readout::Last, true, authors()),
+        "gru_mean" => gru(Some(5), ctr_gru::Readout::Mean, false, paper()),
+        "bst_candidate" => bst(&|_| {}),
+        "bst_bars" => bst(&|config| {
+            config.layer_normalization = false;
+            config.product = false;
+        }),
+        "bst_mean" => bst(&|config| {
+            (config.blocks, config.heads, config.product) = (2, 5, false);
+            config.readout = ctr_bst::Readout::Mean;
+            config.network = paper();
+        }),
+        "bst_unordered" => bst(&|config| config.position_dim = Some(0)),
         other => panic!("no case {other}"),
     }
     .unwrap()
@@ -194,7 +219,7 @@ fn score(network: &Network, batch: &Batch) -> Vec<f32> {
 fn numpy_agrees() {
     let golden = Golden::read();
     let batch = golden.batch();
-    assert_eq!(golden.cases.len(), 17);
+    assert_eq!(golden.cases.len(), 23);
     for (name, case) in &golden.cases {
         let mut network = network(name);
         fill(&mut network, case);

@@ -23,7 +23,7 @@ macro_rules! vectorized {
 }
 
 /// Lanes of a sum. Fixed, whatever the width of the machine's registers.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// e^x within about 2 units in the last place, for x in [-87, 88]; outside, the value at the border.
 #[inline(always)]
@@ -49,7 +49,7 @@ fn exp(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn logistic(x: f32) -> f32 {
+pub(super) fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 

@@ -2,6 +2,7 @@
 
 mod elementwise;
 mod product;
+mod sequence;
 mod transpose;
 
 pub use elementwise::sigmoid;
@@ -12,4 +13,7 @@ pub(crate) use elementwise::{
     sum_rows, sum_squared_deviations, vectorized,
 };
 pub use product::{View, Write, multiply};
+pub(crate) use sequence::{
+    gru_backward_row, gru_forward_row, standardize_each_row, standardize_each_row_backward,
+};
 pub(crate) use transpose::transpose;

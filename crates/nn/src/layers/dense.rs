@@ -4,12 +4,12 @@ use crate::derived::Rule;
 use crate::kernels::{View, Write, multiply, sigmoid_backward, sigmoid_in_place, sum_rows};
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 
-/// `x · W + b`: rows × `inputs` to rows × `outputs`, optionally with the logistic function on top, whose
+/// `x · W + b`: rows × `inputs` to rows × `outputs`, or without b, optionally with the logistic function on top, whose
 /// derivative needs only the output, so that both are one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Dense {
     weight: ParameterId,
-    bias: ParameterId,
+    bias: Option<ParameterId>,
     inputs: usize,
     outputs: usize,
 }
@@ -26,17 +26,23 @@ impl Dense {
         outputs: usize,
     ) -> Result<Self> {
         let mut builder = builder.scope(name);
-        Ok(Self {
-            weight: builder.matrix(
-                "weight",
-                (inputs, outputs),
-                Init::GlorotUniform,
-                Rule::Dense,
-            )?,
-            bias: builder.parameter("bias", 1, outputs, Init::Constant(0.0))?,
-            inputs,
-            outputs,
-        })
+        let layer = Self::without_bias(&mut builder, inputs, outputs)?;
+        let bias = builder.parameter("bias", 1, outputs, Init::Constant(0.0))?;
+        Ok(Self { bias: Some(bias), ..layer })
+    }
+
+    /// `x · W` alone, in the builder's own scope.
+    ///
+    /// # Errors
+    /// When there is a layer in that scope already.
+    pub fn without_bias(
+        builder: &mut WeightsBuilder<'_>,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self> {
+        let shape = (inputs, outputs);
+        let weight = builder.matrix("weight", shape, Init::GlorotUniform, Rule::Dense)?;
+        Ok(Self { weight, bias: None, inputs, outputs })
     }
 
     /// Width of the output.
@@ -79,10 +85,12 @@ impl Dense {
                 right: (self.inputs, outputs),
             });
         }
-        let (weight, bias) = (graph.parameter(self.weight), graph.parameter(self.bias));
+        let weight = graph.parameter(self.weight);
+        let bias = self.bias.map(|bias| graph.parameter(bias));
         let mut out = graph.pool.take(rows * outputs);
         let left = View::new(input.values(), rows, inputs);
-        multiply(left, weight.values(), &mut out, Write::Onto(bias.values()));
+        let write = bias.map_or(Write::Over, |bias| Write::Onto(bias.values()));
+        multiply(left, weight.values(), &mut out, write);
         if sigmoid {
             sigmoid_in_place(&mut out);
         }
@@ -90,14 +98,16 @@ impl Dense {
         if T::OWNS_TAPE {
             let (x, y) = (input.shared(), out.shared());
             let (to, from) = (input.slot(), out.slot());
-            let (weight_place, bias_place) = (weight.place(), bias.place());
+            let (weight_place, bias_place) = (weight.place(), bias.map(crate::Parameter::place));
             let derived = weight.derived();
             graph.record(move |pass| {
                 let mut gradient = pass.take(&from, rows * outputs)?;
                 if sigmoid {
                     sigmoid_backward(&y, &mut gradient);
                 }
-                pass.add_to_parameter(bias_place, |bias| sum_rows(&gradient, bias));
+                if let Some(place) = bias_place {
+                    pass.add_to_parameter(place, |bias| sum_rows(&gradient, bias));
+                }
                 pass.parameter(weight_place, |weight, fresh| {
                     let left = View::new(&x, rows, inputs).transposed();
                     multiply(left, &gradient, weight, Write::over_if(fresh));

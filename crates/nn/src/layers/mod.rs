@@ -3,14 +3,18 @@
 mod activation;
 mod activation_unit;
 mod dense;
+mod gru;
 mod mlp;
 mod normalization;
 mod split_layer;
+mod transformer;
 
 pub use activation::{Activation, ActivationLayer};
 pub use activation_unit::{
     ActivationUnit, ActivationUnitConfig, AttentionNormalization, UnitInputs,
 };
 pub use dense::Dense;
+pub use gru::Gru;
 pub use mlp::Mlp;
-pub use normalization::{Normalization, NormalizationLayer};
+pub use normalization::{LayerNormalization, Normalization, NormalizationLayer};
+pub use transformer::{TransformerBlock, TransformerConfig};

@@ -19,6 +19,8 @@ pub enum Normalization {
 /// 1 / √(1 + ε) with TensorFlow's ε = 1e-3.
 pub(super) const FROZEN_FACTOR: f32 = 0.999_500_4;
 const BATCH_EPSILON: f32 = 1e-3;
+/// PyTorch's default for layer normalization.
+const LAYER_EPSILON: f32 = 1e-5;
 
 /// A normalization with its weights.
 #[derive(Clone, Copy, Debug)]
@@ -65,5 +67,39 @@ impl NormalizationLayer {
                 graph.scale_columns(&standardized, gamma, Some(beta), 1.0)
             }
         }
+    }
+}
+
+/// Layer normalization of a transformer: [`Graph::layer_normalization`] with its two weights (ε = 1e-5,
+/// PyTorch's default).
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNormalization {
+    gamma: ParameterId,
+    beta: ParameterId,
+}
+
+impl LayerNormalization {
+    /// Weights for `width` columns: γ begins at 1, β at 0.
+    ///
+    /// # Errors
+    /// When there is a layer of that name already.
+    pub fn build(
+        builder: &mut WeightsBuilder<'_>,
+        name: impl std::fmt::Display,
+        width: usize,
+    ) -> Result<Self> {
+        let mut builder = builder.scope(name);
+        Ok(Self {
+            gamma: builder.parameter("gamma", 1, width, Init::Constant(1.0))?,
+            beta: builder.parameter("beta", 1, width, Init::Constant(0.0))?,
+        })
+    }
+
+    /// Same shape out as in.
+    ///
+    /// # Errors
+    /// When the input has another width.
+    pub fn forward<T: Tape>(&self, graph: &mut Graph<'_, T>, input: &Matrix) -> Result<Matrix> {
+        graph.layer_normalization(input, self.gamma, self.beta, LAYER_EPSILON)
     }
 }

@@ -178,7 +178,7 @@ impl<T: Tape> Graph<'_, T> {
 }
 
 /// Softmax of `scale` times the scores of each row, in place.
-fn softmax_rows(scores: &mut [f32], offsets: &[u32], scale: f32) {
+pub(super) fn softmax_rows(scores: &mut [f32], offsets: &[u32], scale: f32) {
     let rows = || offsets.windows(2).map(|bounds| bounds[0] as usize..bounds[1] as usize);
     for range in rows() {
         let row = &mut scores[range];
@@ -195,7 +195,7 @@ fn softmax_rows(scores: &mut [f32], offsets: &[u32], scale: f32) {
 }
 
 /// Turns gradients of softmax weights into gradients of the scores, in place.
-fn softmax_backward(weights: &[f32], gradients: &mut [f32], scale: f32) {
+pub(super) fn softmax_backward(weights: &[f32], gradients: &mut [f32], scale: f32) {
     let mean: f32 = weights.iter().zip(gradients.iter()).map(|(w, g)| w * g).sum();
     for (gradient, weight) in gradients.iter_mut().zip(weights) {
         *gradient = scale * weight * (*gradient - mean);

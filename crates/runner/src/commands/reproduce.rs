@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::suite::Suite;
 use crate::{background, config, data, environment, exhibits, expected, fetch, grid, output, plan};
 use anyhow::{Context, Result};
-use ctr_core::Dataset;
+use ctr_core::{Dataset, Protocol};
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use std::path::Path;
 use std::time::Instant;
@@ -21,7 +21,8 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     std::fs::create_dir_all(&runs)
         .with_context(|| format!("cannot make the folder {}", runs.display()))?;
     let datasets = datasets(&suite, arguments, &progress)?;
-    let rows = plan::rows(&suite, &datasets)?;
+    let suites = suite.with_included()?;
+    let rows = plan::rows(&suites, &datasets)?;
     let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
     let jobs = plan::first_jobs(&rows);
     progress.line(&format!("{} runs, {workers} at a time", jobs.len()));
@@ -31,8 +32,13 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         progress.line(&format!("{} runs with what validation chose", chosen.len()));
         records.extend(grid::run_all(&chosen, &runs, workers, &progress)?);
     }
-    let exhibited = |job: &&Job| suite.exhibits.contains(&job.config.model.id());
-    let exhibited: Vec<Job> = jobs.iter().chain(&chosen).filter(exhibited).cloned().collect();
+    let exhibited: Vec<Job> = jobs
+        .iter()
+        .chain(&chosen)
+        .filter(|job| job.dataset.protocol == Protocol::HeldOut)
+        .filter(|job| suites.iter().any(|suite| suite.exhibits.contains(&job.config.model.id())))
+        .cloned()
+        .collect();
     if !exhibited.is_empty() {
         let written = exhibits::write_all(&exhibited, &runs)?;
         progress.line(&format!("{written} runs scored in wrong ways on purpose, for the exhibits"));

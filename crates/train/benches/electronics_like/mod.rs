@@ -65,6 +65,8 @@ pub fn network(model: &str) -> Option<Result<Network>> {
         "deepfm" => ctr_deepfm::DeepFm::network(&schema, &Default::default(), seeds),
         "din" => ctr_din::Din::network(&schema, &Default::default(), seeds),
         "din_dice" => ctr_din::Din::network(&schema, &ctr_din::DinConfig::with_dice(), seeds),
+        "gru" => ctr_gru::GruModel::network(&schema, &Default::default(), seeds),
+        "bst" => ctr_bst::Bst::network(&schema, &Default::default(), seeds),
         _ => return None,
     })
 }

@@ -62,7 +62,7 @@ pub fn dataset(protocol: Protocol) -> Dataset {
 }
 
 /// Names of all models, DIN in three forms.
-pub const MODELS: [&str; 8] = [
+pub const MODELS: [&str; 10] = [
     "lr",
     "base_model",
     "wide_deep",
@@ -71,6 +71,8 @@ pub const MODELS: [&str; 8] = [
     "din",
     "din_dice",
     "din_batch_normalization",
+    "gru",
+    "bst",
 ];
 
 /// A small network of the given name.
@@ -116,6 +118,14 @@ pub fn network(model: &str, dataset: &Dataset, seed: u64) -> Network {
             let mut config = din(ctr_din::DinConfig::default());
             config.network.normalization = ctr_nn::Normalization::Batch;
             ctr_din::Din::network(schema, &config, seeds)
+        }
+        "gru" => {
+            let config = ctr_gru::GruConfig { network: small, ..Default::default() };
+            ctr_gru::GruModel::network(schema, &config, seeds)
+        }
+        "bst" => {
+            let config = ctr_bst::BstConfig { network: small, heads: 2, ..Default::default() };
+            ctr_bst::Bst::network(schema, &config, seeds)
         }
         other => panic!("no model {other}"),
     }

@@ -80,7 +80,7 @@ def activate(w, name, kind, s):
 
 
 def dense(w, name, x, units):
-    return x @ w.tensor(name + "/weight", len(x), units) + w.vector(name + "/bias", units)
+    return x @ w.tensor(name + "/weight", x.shape[-1], units) + w.vector(name + "/bias", units)
 
 
 def normalize(w, name, kind, x):
@@ -143,6 +143,63 @@ def attention(w, o, behaviors, candidate):
     return sum(weight * behavior for weight, behavior in zip(scores, behaviors))
 
 
+def gru(w, o, behaviors):
+    """Cho et al. (2014) in the form of PyTorch's nn.GRU, oldest behavior first.
+
+    On these histories within 1.5e-7 of the operator GRU of ONNX Runtime 1.32 with linear_before_reset = 1.
+    """
+    units = o["units"]
+    state, states = np.zeros(units), []
+    for x in behaviors:
+        given = dense(w, "gru/input", x, 3 * units).reshape(3, units)
+        kept = (state @ w.tensor("gru/recurrent/weight", units, 3 * units)).reshape(3, units)
+        reset, update = sigmoid(given[0] + kept[0]), sigmoid(given[1] + kept[1])
+        new = np.tanh(given[2] + reset * (kept[2] + w.vector("gru/recurrent/bias", units)))
+        state = (1 - update) * new + update * state
+        states.append(state)
+    if o["readout"] == "mean":
+        state = pool(states, "mean", units)
+    return state if units == 2 * DIM else dense(w, "gru/output", state, 2 * DIM)
+
+
+def layer_normalize(w, name, x):
+    gamma = w.vector(name + "/normalization/gamma", len(x))
+    beta = w.vector(name + "/normalization/beta", len(x))
+    return gamma * (x - x.mean()) / np.sqrt(x.var() + 1e-5) + beta
+
+
+def transformer(w, o, behaviors, candidate):
+    """BST, equations 2 to 6: all elements through all blocks, whatever is read of them."""
+    sequence = np.array(behaviors + [candidate])
+    if o["position_dim"]:
+        table = w.tensor("transformer/positions", o["positions"] + 1, o["position_dim"])
+        ranks = np.minimum(np.arange(len(sequence))[::-1], o["positions"])
+        sequence = np.concatenate([sequence, table[ranks]], axis=1)
+    width = sequence.shape[1]
+    part = -(-width // o["heads"])
+    for block in range(o["blocks"]):
+        name = f"transformer/{block}/attention"
+        query = dense(w, name + "/query", sequence, part * o["heads"])
+        key = sequence @ w.tensor(name + "/key/weight", width, part * o["heads"])
+        value = dense(w, name + "/value", sequence, part * o["heads"])
+        heads = []
+        for start in range(0, part * o["heads"], part):
+            columns = slice(start, start + part)
+            scores = np.exp(query[:, columns] @ key[:, columns].T / np.sqrt(part))
+            heads.append(scores / scores.sum(axis=1, keepdims=True) @ value[:, columns])
+        sequence = sequence + dense(w, name + "/output", np.concatenate(heads, axis=1), width)
+        if o["layer_normalization"]:
+            sequence = np.array([layer_normalize(w, name, row) for row in sequence])
+        name = f"transformer/{block}/feed_forward"
+        hidden = dense(w, name + "/inner", sequence, width)
+        hidden = np.where(hidden > 0, hidden, 0.01 * hidden)
+        sequence = sequence + dense(w, name + "/outer", hidden, width)
+        if o["layer_normalization"]:
+            sequence = np.array([layer_normalize(w, name, row) for row in sequence])
+    read = sequence[-1] if o["readout"] == "candidate" else sequence.mean(axis=0)
+    return dense(w, "transformer/output", read, 2 * DIM)
+
+
 def cross(left, right):
     """One of the buckets 1 to BUCKETS - 1: SplitMix64 begun at the pair of ids."""
     z = ((left << 32 | right) + GOLDEN) % 2**64
@@ -178,6 +235,10 @@ def logit(w, o, history, good):
     behaviors, candidate = [embed(w, b) for b in history], embed(w, good)
     if o["model"] == "din":
         user = attention(w, o, behaviors, candidate)
+    elif o["model"] == "gru":
+        user = gru(w, o, behaviors)
+    elif o["model"] == "bst":
+        user = transformer(w, o, behaviors, candidate)
     else:
         user = pool(behaviors, o["pooling"], 2 * DIM)
     user = normalize(w, "user", o["normalization"], user)
@@ -203,6 +264,9 @@ PAPER = dict(pooling="sum", activation="prelu", normalization="none", user_proje
              item_bias=False, product=False)
 DIN = dict(AUTHORS, model="din", product=True, unit_activation="sigmoid", inputs="with_difference",
            attention="scaled_softmax")
+GRU = dict(AUTHORS, model="gru", product=True, units=2 * DIM, readout="last")
+BST = dict(AUTHORS, model="bst", product=True, blocks=1, heads=2, positions=5, position_dim=DIM,
+           layer_normalization=True, readout="candidate")
 CASES = {
     "lr_sum": dict(model="lr", pooling="sum"),
     "lr_mean": dict(model="lr", pooling="mean"),
@@ -223,6 +287,12 @@ CASES = {
                                 attention="softmax"),
     "din_dice_authors": dict(DIN, activation="dice_authors", unit_activation="dice_authors"),
     "din_batch_normalization": dict(DIN, normalization="batch"),
+    "gru_last": GRU,
+    "gru_mean": dict(GRU | PAPER, units=5, readout="mean"),
+    "bst_candidate": BST,
+    "bst_bars": dict(BST, layer_normalization=False, product=False),
+    "bst_mean": dict(BST | PAPER, blocks=2, heads=5, readout="mean"),
+    "bst_unordered": dict(BST, position_dim=0),
 }
 
 cases = {}
