@@ -26,8 +26,8 @@ pub(crate) fn notes() -> Vec<String> {
          too, so that DIN against BaseModel is two changes at once.",
         "Pooling: BaseModel and PNN take the mean of the history, and their sum is a change. DIN with softmax takes \
          a weighted mean; without softmax it takes a weighted sum, which is the same change for DIN.",
-        "Dice of the code has a normalization that never trains, Dice of the paper is equation 9: DIN with the \
-         latter is what table 3 calls DIN with Dice.",
+        "Dice is equation 9, and DIN with Dice in the MLP is what table 3 calls DIN with Dice. Dice of the code has a \
+         normalization that never trains.",
     ]
     .map(String::from)
     .into()

@@ -114,16 +114,16 @@ fn gains_losses_and_what_is_undecided() {
     );
     // -0.0099 over 0.2510.
     assert!(product.ends_with("| -3.94% | 3 | worse |"), "{product}");
-    let prelu = line(&markdown, "DIN: PReLU");
+    let prelu = line(&markdown, "DIN: PReLU in the MLP");
     assert!(prelu.contains("| +0.0101 |") && prelu.ends_with("| better |"), "{prelu}");
     let batch = line(&markdown, "DIN: batch normalization");
     assert!(batch.ends_with("| 3 | no difference shown |"), "{batch}");
     // A model of another name, and another model.
-    let dice = line(&markdown, "DIN: Dice of the paper");
+    let dice = line(&markdown, "DIN: Dice in the MLP");
     assert!(dice.contains("| +0.0020 |") && dice.ends_with("| better |"), "{dice}");
     let sum = line(&markdown, "PNN: sum pooling");
     assert!(sum.contains("| -0.0100 |"), "{sum}");
-    let places = ["no u ⊙ i", "PReLU", "Dice of the paper", "batch norm", "PNN: sum"];
+    let places = ["no u ⊙ i", "PReLU", "Dice in the MLP", "batch norm", "PNN: sum"];
     let places = places.map(|title| markdown.find(&format!(": {title}")).or(markdown.find(title)));
     assert!(places.is_sorted(), "{places:?}\n{markdown}");
 
@@ -276,6 +276,6 @@ fn data_sets_share_a_picture() {
     let (_folder, summary) = report(&all);
     let markdown = text(&summary, "ablations.md");
     assert_eq!(markdown.matches("| DIN: no softmax |").count(), 2);
-    assert_eq!(markdown.matches("| DIN: PReLU |").count(), 1);
+    assert_eq!(markdown.matches("| DIN: PReLU in the MLP |").count(), 1);
     assert_eq!(text(&summary, "index.html").matches("alt=\"Difference in test gAUC").count(), 1);
 }
