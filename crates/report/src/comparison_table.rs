@@ -47,6 +47,11 @@ pub(crate) const USERS_ERROR: Extra = Extra {
     text: format::gauc,
 };
 
+/// Whether any run of the slices has test rows, so that [`USERS_ERROR`] has something to show.
+pub(crate) fn knows_users(slices: &[Slice]) -> bool {
+    slices.iter().any(Slice::knows_users)
+}
+
 /// A table of one slice.
 pub(crate) struct ComparisonTable<'a> {
     /// `table4`.

@@ -8,7 +8,7 @@ use ctr_metrics::{
     GaucVariant, PairedComparison, Resampling, SeededUsers, UserAuc, compare_paired,
     standard_error, user_aucs,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +42,7 @@ pub(crate) struct Evidence<'a> {
     runs: PathBuf,
     read: Option<&'a ReadScores<'a>>,
     users: Mutex<BTreeMap<String, Option<Arc<Vec<UserAuc>>>>>,
-    warnings: Mutex<Vec<String>>,
+    warnings: Mutex<BTreeSet<String>>,
     resampling: Resampling,
 }
 
@@ -65,7 +65,8 @@ impl<'a> Evidence<'a> {
 
     /// What was odd about test rows so far.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.iter().cloned().collect()
     }
 
     /// Forgets what was read: the next dataset has other runs.
@@ -75,8 +76,9 @@ impl<'a> Evidence<'a> {
 
     /// Standard error of a cell's mean gAUC from users alone; none unless all its runs have test rows.
     pub(crate) fn users_error(&self, cell: &Cell) -> Option<f64> {
-        let runs: Vec<Arc<Vec<UserAuc>>> =
-            finished(cell).map(|run| self.users_of(run)).collect::<Option<_>>()?;
+        // All of them are looked at, so that one report names every run whose rows do not count.
+        let runs: Vec<_> = finished(cell).map(|run| self.users_of(run)).collect();
+        let runs: Vec<Arc<Vec<UserAuc>>> = runs.into_iter().collect::<Option<_>>()?;
         let mut mean = (**runs.first()?).clone();
         for (index, user) in mean.iter_mut().enumerate() {
             let of_run = |run: &Arc<Vec<UserAuc>>| run.get(index).map(|user| user.auc);
@@ -120,7 +122,7 @@ impl<'a> Evidence<'a> {
             Ok(users) => users.map(Arc::new),
             Err(reason) => {
                 let text = format!("{}: its test rows do not count: {reason}", run.folder);
-                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
                 None
             }
         };

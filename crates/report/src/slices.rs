@@ -96,6 +96,11 @@ impl<'a> Slice<'a> {
         all.next()?.runs.first()?.record.signature.parse().ok()
     }
 
+    /// Any run has test rows.
+    pub(crate) fn knows_users(&self) -> bool {
+        self.cells.iter().any(|(.., cell)| cell.users_error.is_some())
+    }
+
     /// For file names and links: the dataset, and what else is needed among its slices.
     pub(crate) fn stem(&self) -> String {
         if self.several_presets || self.dataset.blocks.len() > 1 {

@@ -55,8 +55,9 @@ pub(crate) fn tables<'a>(
     slices: &'a [Slice<'a>],
     references: &'a References,
 ) -> Vec<ComparisonTable<'a>> {
+    let with_users = comparison_table::knows_users(slices);
     let compared = slices.iter().filter(|slice| slice.compares_regularizers());
-    compared.map(|slice| table(slice, references)).collect()
+    compared.map(|slice| table(slice, references, with_users)).collect()
 }
 
 /// The forms to show: the paper's in its order, then ours.
@@ -66,7 +67,11 @@ pub(crate) fn forms(slice: &Slice) -> Vec<Form> {
     forms
 }
 
-fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTable<'a> {
+fn table<'a>(
+    slice: &'a Slice<'a>,
+    references: &'a References,
+    with_users: bool,
+) -> ComparisonTable<'a> {
     let line = |form: Form| Line {
         id: form.id(),
         title: form.title(),
@@ -89,6 +94,6 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
         ),
         lines: forms(slice).into_iter().map(line).collect(),
         base: BASE,
-        extras: &EXTRAS,
+        extras: if with_users { &EXTRAS } else { &EXTRAS[1..] },
     }
 }

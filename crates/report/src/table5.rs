@@ -67,11 +67,16 @@ pub(crate) fn tables<'a>(
     slices: &'a [Slice<'a>],
     references: &'a References,
 ) -> Vec<ComparisonTable<'a>> {
+    let with_users = comparison_table::knows_users(slices);
     let logs = slices.iter().filter(|slice| slice.is_alibaba_kin());
-    logs.map(|slice| table(slice, references)).collect()
+    logs.map(|slice| table(slice, references, with_users)).collect()
 }
 
-fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTable<'a> {
+fn table<'a>(
+    slice: &'a Slice<'a>,
+    references: &'a References,
+    with_users: bool,
+) -> ComparisonTable<'a> {
     let line = |row: &PaperRow| {
         let usual = |kind: &Kind| slice.choose(row.model, |f| f.is_usual() && f.kind == *kind);
         let mut choice = usual(&row.kind);
@@ -99,6 +104,6 @@ fn table<'a>(slice: &'a Slice<'a>, references: &'a References) -> ComparisonTabl
         ),
         lines: ROWS.iter().map(line).collect(),
         base: BASE,
-        extras: &EXTRAS,
+        extras: if with_users { &EXTRAS } else { &EXTRAS[1..] },
     }
 }

@@ -285,7 +285,8 @@ mod tests {
         let suite = Suite::find("tuning").unwrap();
         let [arm] = suite.arms.as_slice() else { panic!("{} arms", suite.arms.len()) };
         assert!(suite.models.is_empty() && suite.settings.is_empty());
-        assert_eq!(arm.models, ModelId::ALL);
+        // The paper's models; later ones have searches of their own.
+        assert_eq!(arm.models, ModelId::ALL[..7]);
         let points = suite.points_of(arm, ModelId::Din, "amazon-beauty");
         assert_eq!(points.len(), 4);
         for model in ModelId::ALL {

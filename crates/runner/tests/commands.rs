@@ -58,6 +58,7 @@ fn help_is_there_for_every_verb() {
         "train",
         "eval",
         "verify",
+        "compare",
         "reproduce",
         "report",
     ] {

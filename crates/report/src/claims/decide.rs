@@ -56,8 +56,8 @@ pub(crate) enum Measured {
     Gauc(Effect),
     /// RelaImpr in percent.
     Percent(Effect),
-    /// A standard deviation over seeds, its 95 % interval, and the number of runs behind it.
-    Spread { std: f64, interval: (f64, f64), runs: usize },
+    /// A standard deviation over seeds, its 95 % interval, and the number of seeds of the row with fewest.
+    Spread { std: f64, interval: (f64, f64), seeds: usize },
 }
 
 /// All claims about the slice's kind of data whose runs are there.
@@ -132,7 +132,8 @@ fn spread(cells: &[&Cell]) -> Option<Measured> {
     let squares: f64 = summaries.iter().map(part).sum();
     let std = (degrees > 0).then(|| (squares / degrees as f64).sqrt())?;
     let interval = std_interval_95(std, degrees + 1)?;
-    Some(Measured::Spread { std, interval, runs: summaries.iter().map(|summary| summary.n).sum() })
+    let seeds = summaries.iter().map(|summary| summary.n).min()?;
+    Some(Measured::Spread { std, interval, seeds })
 }
 
 /// Holm's correction within each family, of the claims that an order decides.
@@ -196,7 +197,7 @@ impl Measured {
     pub(crate) fn n(&self) -> usize {
         match self {
             Self::Gauc(effect) | Self::Percent(effect) => effect.n,
-            Self::Spread { runs, .. } => *runs,
+            Self::Spread { seeds, .. } => *seeds,
         }
     }
 
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(of(&not_above, 0.0002, 0.002), Verdict::DoesNotHold);
         assert_eq!(of(&not_above, -0.0002, 0.002), Verdict::NotDecided);
         let spread = Test::Spread { rows: vec![selector()], below: 0.0002 };
-        let std = |interval| Measured::Spread { std: 0.0, interval, runs: 5 };
+        let std = |interval| Measured::Spread { std: 0.0, interval, seeds: 5 };
         assert_eq!(verdict(&spread, &std((0.0004, 0.002)), None), Verdict::DoesNotHold);
         assert_eq!(verdict(&spread, &std((0.0001, 0.00019)), None), Verdict::Holds);
     }
