@@ -88,6 +88,9 @@ impl Seeds {
     }
 }
 
+/// Far below the smallest step of an AUC, which is half of one over its pairs, and far above rounding.
+const ROUNDING: f64 = 1e-13;
+
 /// Compares the mean gAUC of `first` with that of `second`, on the same users.
 ///
 /// Runs are paired by their seeds where the two have seeds in common, and runs without a partner are left out;
@@ -127,6 +130,12 @@ pub fn compare_paired(
         for run in runs {
             let add = |(sum, user): (&mut f64, &UserAuc)| *sum += share * user.weight * user.auc;
             own.iter_mut().zip(run.users).for_each(add);
+        }
+    }
+    // What rounding leaves of equal runs is no difference, however surely it has one sign.
+    for (value, user) in own.iter_mut().zip(users) {
+        if value.abs() < ROUNDING * user.weight {
+            *value = 0.0;
         }
     }
     let effect = own.iter().sum::<f64>() / weight;

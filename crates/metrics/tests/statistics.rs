@@ -78,6 +78,22 @@ fn several_seeds_and_weights_agree_with_numpy() {
 }
 
 #[test]
+fn equal_users_are_no_difference_however_rounding_falls() {
+    let golden = golden();
+    let weights = numbers(&golden["weights"]);
+    let runs = runs(&golden, "first", &weights);
+    let backward: Vec<Vec<UserAuc>> = runs.iter().rev().cloned().collect();
+    for other in [&runs, &backward] {
+        // Without pairs the runs of one side are the same in another order.
+        let found = compare_paired(&seeded(&runs, 1), &seeded(other, 50), MANY).unwrap();
+        assert_eq!((found.effect, found.p_permutation), (0.0, 1.0));
+        assert!(found.interval.0 < 0.0 && found.interval.1 > 0.0);
+        let found = compare_paired(&seeded(&runs, 1), &seeded(&runs, 1), MANY).unwrap();
+        assert_eq!((found.interval, found.p()), ((0.0, 0.0), 1.0));
+    }
+}
+
+#[test]
 fn without_common_seeds_each_side_is_drawn_on_its_own() {
     let golden = golden();
     let weights = numbers(&golden["weights"]);

@@ -23,6 +23,11 @@ pub(crate) fn signed(value: f64, digits: usize) -> String {
     }
 }
 
+/// A p-value; resampling tells no small ones apart.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 0.0005 { "<0.0005".into() } else { format!("{p:.4}") }
+}
+
 /// A mean gAUC with its spread and number of seeds: `0.8698 ± 0.0006 (n=5)`, `0.8698 (n=1)`.
 pub(crate) fn gauc_summary(summary: &Summary) -> String {
     match summary.std {

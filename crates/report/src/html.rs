@@ -30,6 +30,7 @@ struct Page<'a> {
     withdrawn: Vec<String>,
     curves: Vec<EmbeddedPicture>,
     figure4: Vec<EmbeddedPicture>,
+    ablations: Vec<EmbeddedPicture>,
     exhibits: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
     sources: Vec<SourceDetails>,
@@ -93,6 +94,9 @@ pub(crate) struct Contents {
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
+    pub ablations: Vec<Table>,
+    /// What every reader of them has to know.
+    pub ablations_notes: Vec<String>,
     pub tuning: Vec<Table>,
     pub exhibits: Vec<Table>,
     pub cost: Table,
@@ -115,6 +119,14 @@ pub(crate) struct Picture<'a> {
     pub file: &'a [u8],
 }
 
+/// All pictures of the page.
+pub(crate) struct Pictures<'a> {
+    pub curves: Vec<Picture<'a>>,
+    pub figure4: Vec<Picture<'a>>,
+    pub ablations: Vec<Picture<'a>>,
+    pub exhibits: Vec<Picture<'a>>,
+}
+
 /// The finished page.
 pub(crate) fn render(
     study: &Study,
@@ -122,9 +134,7 @@ pub(crate) fn render(
     references: &References,
     contents: &Contents,
     verdicts: &Verdicts,
-    curves: &[Picture],
-    figure4: &[Picture],
-    exhibits: &[Picture],
+    pictures: &Pictures,
 ) -> Result<String> {
     let page = Page {
         overview: overview(study),
@@ -138,9 +148,10 @@ pub(crate) fn render(
         table5_notes: table5::notes(),
         tuning_notes: tuning_table::notes(),
         withdrawn: references.withdrawals(),
-        curves: embedded(curves),
-        figure4: embedded(figure4),
-        exhibits: embedded(exhibits),
+        curves: embedded(&pictures.curves),
+        figure4: embedded(&pictures.figure4),
+        ablations: embedded(&pictures.ablations),
+        exhibits: embedded(&pictures.exhibits),
         records: records(study),
         sources: sources(references),
     };

@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod ab_test;
+mod ablations;
+mod ablations_figure;
+mod ablations_table;
 mod base64;
+mod changes;
 mod choice;
 mod claims;
 mod comparison;
@@ -17,9 +21,7 @@ mod figure4;
 mod figure4_plot;
 mod format;
 mod html;
-#[allow(dead_code, reason = "drawn for ablations, exhibits and claims, which are being written")]
 mod intervals;
-#[allow(dead_code, reason = "drawn for ablations, exhibits and claims, which are being written")]
 mod intervals_plot;
 mod legend;
 mod marks;

@@ -159,6 +159,12 @@ impl<'a> Slice<'a> {
         &self.changed
     }
 
+    /// A model as in its preset, trained like another cell: with the same settings outside of the model.
+    pub(crate) fn trained_like(&self, model: &str, other: &Cell) -> Option<&'a Cell> {
+        let mut own = self.cells.iter().filter(|(id, ..)| *id == model).map(|(.., cell)| *cell);
+        own.find(|cell| variants::training_differences(cell.config(), other.config()).is_empty())
+    }
+
     /// BaseModel was run under several kinds of regularizer.
     pub(crate) fn compares_regularizers(&self) -> bool {
         let forms = self.forms(models::BASE);

@@ -159,13 +159,16 @@ impl<'a> Usual<'a> {
     /// What a configuration changes of its model; nothing where the preset is not known.
     pub(crate) fn changes(&self, config: &Value) -> Changes {
         let (model, preset) = (text(config, "/model/id"), text(config, "/preset"));
-        let Some(usual) = self.0.and_then(|defaults| defaults(model, preset)) else {
-            return Changes::new();
-        };
-        let usual = model_settings(&usual);
-        let differs = |(name, value): &(String, String)| usual.get(name) != Some(value);
-        model_settings(config).into_iter().filter(differs).collect()
+        let usual = self.0.and_then(|defaults| defaults(model, preset));
+        usual.map_or_else(Changes::new, |usual| model_changes(config, &usual))
     }
+}
+
+/// The settings of a configuration's model that another one has not, whatever the two models are called.
+pub(crate) fn model_changes(config: &Value, other: &Value) -> Changes {
+    let other = model_settings(other);
+    let differs = |(name, value): &(String, String)| other.get(name) != Some(value);
+    model_settings(config).into_iter().filter(differs).collect()
 }
 
 fn text<'v>(config: &'v Value, pointer: &str) -> &'v str {

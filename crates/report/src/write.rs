@@ -1,5 +1,6 @@
 //! From a folder of runs to a folder of files.
 
+use crate::ablations::Ablations;
 use crate::comparison_table::{self, ComparisonTable};
 use crate::evidence::{Background, Evidence};
 use crate::export::{latex, markdown};
@@ -14,7 +15,8 @@ use crate::{
     Error, Result, cost, curves, exhibits, figure4, format, overlay, read_records, throughput,
 };
 use crate::{
-    ab_test, claims, table1, table2, table3, table3_overview, table4, table5, tuning_table,
+    ab_test, ablations, ablations_figure, ablations_table, claims, table1, table2, table3,
+    table3_overview, table4, table5, tuning_table,
 };
 use ctr_core::write_atomic;
 use std::collections::BTreeMap;
@@ -43,7 +45,7 @@ pub struct ReportSummary {
     pub files: Vec<PathBuf>,
     /// Content of `table3.md`; empty if there is none.
     pub table3_markdown: String,
-    /// Tables 3, 4, 5 and that of tuning in one text, as far as there are runs for them.
+    /// Tables 3, 4, 5 and those of ablations and tuning in one text, as far as there are runs for them.
     pub tables_markdown: String,
     /// The verdict on each claim that has runs, by dataset, protocol and preset.
     pub verdicts: Vec<claims::ClaimVerdict>,
@@ -62,6 +64,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 ///
 /// `claims` (`.md`, `.csv`, `.tex`) has the verdicts on what the paper states; `background` gives the test rows
 /// that they are decided on and the settings that runs may differ from.
+///
+/// Where a model was run with changed settings, `ablations` (also as `.md`, `.csv`, `.tex` and `.png`) says what
+/// each change is worth.
 ///
 /// Where several settings were tried for a model, `tuning` (also as `.md`, `.csv` and `.tex`) says which,
 /// and what validation chose; those that lost are not in table 3.
@@ -95,6 +100,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let claims = claims::load()?;
     let slices = slices::slices(&comparable, &usual);
     let decided = claims::decide(&claims, &slices, &evidence);
+    let ablations = ablations::ablations(&slices, &evidence);
     let exhibits = exhibits::read(&options.runs, &slices)?;
     let study = &all;
     let warnings = [study.warnings.clone(), evidence.warnings()].concat();
@@ -118,6 +124,8 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         table4: tables(&regularizers),
         table5: tables(&ad_logs),
         ab_test: ab_test::read(&options.out)?.as_ref().map(ab_test::table),
+        ablations: ablations_table::tables(&ablations),
+        ablations_notes: ablations_table::notes(),
         tuning: tuning_table::tables(&searches),
         exhibits: exhibits::tables(&exhibits),
         cost: cost::table(study),
@@ -159,6 +167,14 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         files.insert("claims.csv".into(), claims::to_csv(&decided, &references).into_bytes());
         files.insert("claims.tex".into(), latex::document(&all, &notes).into_bytes());
     }
+    if !contents.ablations.is_empty() {
+        let (tables, notes) = (&contents.ablations, &contents.ablations_notes);
+        let markdown = markdown::document("Ablations", tables, notes);
+        tables_markdown += &format!("\n{markdown}");
+        files.insert("ablations.md".into(), markdown.into_bytes());
+        files.insert("ablations.csv".into(), ablations_table::to_csv(&ablations).into_bytes());
+        files.insert("ablations.tex".into(), latex::document(tables, notes).into_bytes());
+    }
     if !contents.tuning.is_empty() {
         let notes = tuning_table::notes();
         let markdown = markdown::document("Tuning", &contents.tuning, &notes);
@@ -189,6 +205,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
 
     let curves = learning_curves(&models, &references, &mut files)?;
     let figures = regularization(&slices, &mut files)?;
+    let parts = parts(&ablations, &mut files)?;
     let page = html::render(
         study,
         &warnings,
@@ -198,9 +215,12 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
             notes: claims::notes(evidence.resampling()),
             counts: claims::counts(&decided),
         },
-        &embed(&curves, &files),
-        &embed(&figures, &files),
-        &embed(&wrong, &files),
+        &html::Pictures {
+            curves: embed(&curves, &files),
+            figure4: embed(&figures, &files),
+            ablations: embed(&parts, &files),
+            exhibits: embed(&wrong, &files),
+        },
     )?;
     files.insert("index.html".into(), page.into_bytes());
 
@@ -284,6 +304,14 @@ fn regularization(slices: &[Slice], files: &mut Files) -> Result<Vec<Drawn>> {
     let file = pictures.get(main).and_then(|picture| files.get(&picture.name)).cloned();
     files.extend(file.map(|file| (format!("{FIGURE4}.png"), file)));
     Ok(pictures)
+}
+
+/// Draws the ablations of all slices.
+fn parts(ablations: &[Ablations], files: &mut Files) -> Result<Vec<Drawn>> {
+    let Some(figure) = ablations_figure::figure(ablations) else { return Ok(Vec::new()) };
+    let name = "ablations.png".to_string();
+    files.insert(name.clone(), figure.png(&name)?);
+    Ok(vec![Drawn { name, title: figure.title.clone(), size: figure.size() }])
 }
 
 fn panel(dataset: &DatasetStudy, block: usize, references: &References) -> Panel {

@@ -316,8 +316,8 @@ pub struct SignatureArguments {
 #[command(after_help = "Examples:\n  din-repro reproduce\n  \
     din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
 pub struct ReproduceArguments {
-    /// quick, paper, ablations, exhibits, alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a
-    /// suite's .toml file
+    /// quick, paper, ablations (one setting of DIN changed at a time), exhibits (scored wrong on purpose),
+    /// alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a suite's .toml file
     #[arg(long, default_value = "quick")]
     pub suite: String,
     /// Folder with raw files, looked at before datasets/raw

@@ -89,11 +89,12 @@ pub struct Arm {
     pub search: BTreeMap<String, Vec<Value>>,
 }
 
-const SUITES: [(&str, &str); 7] = [
+const SUITES: [(&str, &str); 8] = [
     ("quick", include_str!("../suites/quick.toml")),
     ("paper", include_str!("../suites/paper.toml")),
     ("smoke", include_str!("../suites/smoke.toml")),
     ("tuning", include_str!("../suites/tuning.toml")),
+    ("ablations", include_str!("../suites/ablations.toml")),
     ("alibaba", include_str!("../suites/alibaba.toml")),
     ("exhibits", include_str!("../suites/exhibits.toml")),
     ("regularization", include_str!("../suites/regularization.toml")),
@@ -292,5 +293,36 @@ mod tests {
             assert_eq!(suite.points_of(arm, model, "amazon-beauty"), points);
         }
         assert_eq!(suite.seeds.len(), 3);
+    }
+
+    #[test]
+    fn ablations_change_one_setting_each_and_share_the_runs_of_quick() {
+        use crate::config::resolve;
+        let (quick, suite) = (Suite::find("quick").unwrap(), Suite::find("ablations").unwrap());
+        let dataset = "amazon-beauty";
+        let default = |suite: &Suite, model| {
+            resolve(model, "small", None, &suite.settings_of(model, dataset)).unwrap()
+        };
+        for &model in &suite.models {
+            assert_eq!(default(&suite, model), default(&quick, model));
+        }
+        assert!(suite.seeds == quick.seeds && suite.presets == quick.presets);
+        for arm in &suite.arms {
+            assert_eq!(arm.set.len(), 1);
+            for &model in &arm.models {
+                let [settings] = suite.points_of(arm, model, dataset).try_into().unwrap();
+                let changed = resolve(model, "small", None, &settings).unwrap();
+                let mut default = default(&suite, model);
+                assert_ne!(changed.model, default.model, "{settings:?}");
+                default.model = changed.model.clone();
+                assert_eq!(changed, default);
+            }
+        }
+        let dice = ["model.network.activation=dice".to_string()];
+        let (own, other) = (default(&suite, ModelId::DinDice), ModelId::Din);
+        let mut other =
+            serde_json::to_value(resolve(other, "small", None, &dice).unwrap()).unwrap();
+        other["model"]["id"] = "din_dice".into();
+        assert_eq!(serde_json::to_value(own).unwrap(), other);
     }
 }

@@ -45,10 +45,6 @@ fn text(measured: &Measured, value: f64) -> String {
     }
 }
 
-fn p_text(p: f64) -> String {
-    if p < 0.0005 { "<0.0005".into() } else { format!("{p:.4}") }
-}
-
 /// One table a slice.
 pub(crate) fn table(decided: &Decided, references: &References) -> Table {
     let slice = decided.slice;
@@ -78,7 +74,7 @@ pub(crate) fn table(decided: &Decided, references: &References) -> Table {
                 paper,
                 text(measured, value),
                 ends.unwrap_or_else(|| NONE.into()),
-                decision.p_holm.map_or(NONE.into(), p_text),
+                decision.p_holm.map_or(NONE.into(), format::p_value),
                 basis,
                 decision.verdict.to_string(),
             ]

@@ -101,6 +101,8 @@ fn escape(text: &str) -> String {
             '±' => escaped.push_str("$\\pm$"),
             '−' => escaped.push_str("$-$"),
             'λ' => escaped.push_str("$\\lambda$"),
+            '⊙' => escaped.push_str("$\\odot$"),
+            '√' => escaped.push_str("$\\surd$"),
             '→' => escaped.push_str("$\\rightarrow$"),
             '†' => escaped.push_str("\\dag{}"),
             '\n' | '\r' => escaped.push(' '),

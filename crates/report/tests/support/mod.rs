@@ -42,7 +42,8 @@ impl Made {
     pub fn record(&self) -> RunRecord {
         let mut config = self.config.clone();
         if let Some(map) = config.as_object_mut() {
-            map.insert("model".into(), serde_json::json!({"id": self.model}));
+            // Settings of the model that a test has chosen stay.
+            map.entry("model").or_insert_with(|| serde_json::json!({}))["id"] = self.model.into();
         }
         let config_sha256 = sha256_hex(canonical_json(&config).unwrap().as_bytes());
         let run_id =
