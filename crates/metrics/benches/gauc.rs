@@ -1,7 +1,8 @@
+//! `compare_paired/192403x5` compares two models of five seeds on the users of Electronics, 10,000 resamples;
 //! `gauc/1e6x2e5` is gAUC over a million rows of 200,000 users; `auc/1e6` is AUC over the same rows.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ctr_metrics::{GaucVariant, auc, gauc};
+use ctr_metrics::{GaucVariant, Resampling, SeededUsers, UserAuc, auc, compare_paired, gauc};
 use std::hint::black_box;
 
 /// Users in random order, labels with 20 % positives, scores that know a little of the label.
@@ -42,5 +43,23 @@ fn metrics(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, metrics);
+fn comparison(criterion: &mut Criterion) {
+    // One pair a user, of which the model orders 87 of 100.
+    let run = |shift: u32| -> Vec<UserAuc> {
+        let right = |user: u32| f64::from(u8::from((user * 7 + shift) % 100 < 87));
+        (0..192_403).map(|user| UserAuc { user, weight: 2.0, auc: right(user) }).collect()
+    };
+    let runs: Vec<Vec<UserAuc>> = (0..10).map(run).collect();
+    let all: Vec<SeededUsers> =
+        (0..).zip(&runs).map(|(run, users)| SeededUsers { seed: run % 5, users }).collect();
+    let (first, second) = all.split_at(5);
+    let mut group = criterion.benchmark_group("compare_paired");
+    group.sample_size(10);
+    group.bench_function("192403x5", |bencher| {
+        bencher.iter(|| black_box(compare_paired(first, second, Resampling::default())));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, metrics, comparison);
 criterion_main!(benches);

@@ -3,6 +3,7 @@
 
 use crate::changes;
 use crate::choice::choose;
+use crate::claims::Selector;
 use crate::evidence::Evidence;
 use crate::models;
 use crate::regularizers::Kind;
@@ -213,12 +214,16 @@ fn steps<'a>(slice: &Slice<'a>, rows: &[Ablation<'a>], evidence: &Evidence) -> V
     let (with, without) = if changed_has_it { (changed, default) } else { (default, changed) };
     let base = slice.trained_like(models::BASE, default);
     let pnn = slice.trained_like(PNN, default);
+    // Beyond the paper, each with the setting that validation chose for it.
+    let later = |model: &str| slice.find(&Selector::plain(model));
     let corners = [
         ("BaseModel", "DIN", "attention and u ⊙ i", base, Some(with)),
         ("BaseModel", "DIN without u ⊙ i", "attention", base, Some(without)),
         ("BaseModel", "PNN", "u ⊙ i", base, pnn),
         ("PNN", "DIN", "attention, given u ⊙ i", pnn, Some(with)),
         ("DIN without u ⊙ i", "DIN", "u ⊙ i, given attention", Some(without), Some(with)),
+        ("DIN", "GRU", "outlook: the order of behaviors, no attention", Some(with), later("gru")),
+        ("DIN", "BST", "outlook: a transformer over behaviors", Some(with), later("bst")),
     ];
     let step = |(from, to, adds, one, other)| {
         let difference = Difference::new(Some(one?), other?, evidence);

@@ -98,6 +98,13 @@ pub(crate) struct Selector {
     pub settings: BTreeMap<String, String>,
 }
 
+impl Selector {
+    /// A model as its preset has it, without a regularizer.
+    pub(crate) fn plain(model: &str) -> Self {
+        Self { model: model.into(), regularizer: none(), ..Self::default() }
+    }
+}
+
 fn none() -> String {
     "none".into()
 }
