@@ -222,7 +222,7 @@ fn steps<'a>(slice: &Slice<'a>, rows: &[Ablation<'a>], evidence: &Evidence) -> V
         ("BaseModel", "PNN", "u ⊙ i", base, pnn),
         ("PNN", "DIN", "attention, given u ⊙ i", pnn, Some(with)),
         ("DIN without u ⊙ i", "DIN", "u ⊙ i, given attention", Some(without), Some(with)),
-        ("DIN", "GRU", "outlook: the order of behaviors, no attention", Some(with), later("gru")),
+        ("DIN", "GRU", "outlook: order, no attention", Some(with), later("gru")),
         ("DIN", "BST", "outlook: a transformer over behaviors", Some(with), later("bst")),
     ];
     let step = |(from, to, adds, one, other)| {

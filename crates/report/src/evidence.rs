@@ -42,6 +42,8 @@ pub(crate) struct Evidence<'a> {
     runs: PathBuf,
     read: Option<&'a ReadScores<'a>>,
     users: Mutex<BTreeMap<String, Option<Arc<Vec<UserAuc>>>>>,
+    /// Comparisons by the runs of both cells: claims and ablations ask for some of the same.
+    compared: Mutex<BTreeMap<[Vec<String>; 2], Option<PairedComparison>>>,
     warnings: Mutex<BTreeSet<String>>,
     resampling: Resampling,
 }
@@ -53,6 +55,7 @@ impl<'a> Evidence<'a> {
             runs: runs.to_path_buf(),
             read: background.scores,
             users: Mutex::default(),
+            compared: Mutex::default(),
             warnings: Mutex::default(),
             resampling: Resampling::default(),
         }
@@ -90,7 +93,7 @@ impl<'a> Evidence<'a> {
     /// The difference of two cells in gAUC: over users and seeds where both have test rows, else over seeds
     /// alone. None without runs to compare.
     pub(crate) fn difference(&self, first: &Cell, second: &Cell) -> Option<Effect> {
-        match self.compare(first, second) {
+        match self.compare_once(first, second) {
             Some(found) => Some(Effect {
                 mean: found.effect,
                 interval: Some(found.interval),
@@ -111,6 +114,19 @@ impl<'a> Evidence<'a> {
             runs.iter().map(|(seed, users)| SeededUsers { seed: *seed, users }).collect()
         }
         compare_paired(&seeded(&first), &seeded(&second), self.resampling).ok()
+    }
+
+    /// [`Evidence::compare`], each pair of cells once.
+    fn compare_once(&self, first: &Cell, second: &Cell) -> Option<PairedComparison> {
+        let folders = |cell: &Cell| finished(cell).map(|run| run.folder.clone()).collect();
+        let key = [folders(first), folders(second)];
+        let lock = || self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return *known;
+        }
+        let found = self.compare(first, second);
+        lock().insert(key, found);
+        found
     }
 
     fn users_of(&self, run: &Run) -> Option<Arc<Vec<UserAuc>>> {
