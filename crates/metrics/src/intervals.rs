@@ -9,8 +9,8 @@ pub fn student_975(degrees: usize) -> f64 {
 }
 
 /// Two-sided p of a mean that lies `t` standard errors from its hypothesis, by Student's t.
-pub fn student_p(t: f64, degrees: usize) -> f64 {
-    let beyond = |t: f64| StudentsT::new(0.0, 1.0, degrees as f64).map(|of| 2.0 * of.sf(t.abs()));
+pub fn student_p(t: f64, degrees: f64) -> f64 {
+    let beyond = |t: f64| StudentsT::new(0.0, 1.0, degrees).map(|of| 2.0 * of.sf(t.abs()));
     match t.is_nan() {
         true => 1.0,
         false if t.is_infinite() => 0.0,

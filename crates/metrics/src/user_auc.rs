@@ -68,7 +68,7 @@ pub fn user_aucs(
 /// two users.
 ///
 /// It says how far other users would move the number, not other initializations: models compared on the same
-/// users share most of it, so compare them by [`crate::Comparison`].
+/// users share most of it, so compare them by [`crate::compare_paired`].
 pub fn standard_error(users: &[UserAuc]) -> Option<f64> {
     let total: f64 = users.iter().map(|user| user.weight).sum();
     let n = users.len() as f64;

@@ -1,4 +1,5 @@
-//! Wrong ways to score, on purpose: what two versions of the authors' code did to the negatives of a test set.
+//! Wrong ways to score, on purpose: what versions of the authors' code, and of DIEN's, did to the rows of a test
+//! set.
 //!
 //! Nothing here is reachable from training, evaluation or ranking; only the suite `exhibits` calls it, and what
 //! it gives is kept apart from results.

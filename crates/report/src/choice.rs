@@ -35,9 +35,7 @@ pub(crate) fn choose<'a>(cells: impl Iterator<Item = &'a Cell>) -> Choice<'a> {
     let tried = all_tried(cells);
     // The smaller setting of two that validation cannot tell apart.
     let best = tried.iter().rev().max_by(|one, other| rank(one, other));
-    let rivals = |best: &Tried| {
-        tried.iter().filter(|other| other.cell.runs.len() == best.cell.runs.len()).count()
-    };
+    let rivals = |best: &Tried| tried.iter().filter(|other| seeds(other) == seeds(best)).count();
     let chosen =
         best.filter(|best| best.validation.is_some() || rivals(best) == 1).map(|best| best.cell);
     Choice { tried, chosen }
@@ -86,10 +84,15 @@ fn all_tried<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<Tried<'a>> {
     tried
 }
 
+/// Seeds with a result: one that diverged is no reason to be chosen.
+fn seeds(tried: &Tried) -> usize {
+    tried.cell.by_seed().len()
+}
+
 fn rank(one: &Tried, other: &Tried) -> Ordering {
     let mean = |tried: &Tried| tried.validation.map_or(f64::NEG_INFINITY, |summary| summary.mean);
-    let seeds = one.cell.runs.len().cmp(&other.cell.runs.len());
-    seeds.then_with(|| mean(one).total_cmp(&mean(other)))
+    let by_seeds = seeds(one).cmp(&seeds(other));
+    by_seeds.then_with(|| mean(one).total_cmp(&mean(other)))
 }
 
 /// Numbers by size, texts by letters.

@@ -20,3 +20,9 @@ pub(crate) fn after_one_epoch(run: &Run) -> Option<f64> {
     let first = run.record.curve.iter().take_while(|point| point.epoch <= 1.0);
     first.last().and_then(|point| point.test_gauc)
 }
+
+/// By how much test gAUC falls from there to the last evaluation of all.
+pub(crate) fn fall_after_one_epoch(run: &Run) -> Option<f64> {
+    let last = run.record.curve.iter().rev().find_map(|point| point.test_gauc)?;
+    Some(after_one_epoch(run)? - last)
+}

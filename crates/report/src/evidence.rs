@@ -72,6 +72,10 @@ impl<'a> Evidence<'a> {
         warnings.iter().cloned().collect()
     }
 
+    fn warn(&self, text: String) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
+    }
+
     /// Forgets what was read: the next dataset has other runs.
     pub(crate) fn forget(&self) {
         self.users.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -113,7 +117,13 @@ impl<'a> Evidence<'a> {
         fn seeded(runs: &[(u64, Arc<Vec<UserAuc>>)]) -> Vec<SeededUsers<'_>> {
             runs.iter().map(|(seed, users)| SeededUsers { seed: *seed, users }).collect()
         }
-        compare_paired(&seeded(&first), &seeded(&second), self.resampling).ok()
+        match compare_paired(&seeded(&first), &seeded(&second), self.resampling) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                self.warn(format!("users are not compared, only seeds: {error}"));
+                None
+            }
+        }
     }
 
     /// [`Evidence::compare`], each pair of cells once.
@@ -137,8 +147,7 @@ impl<'a> Evidence<'a> {
         let users = match self.read_users(run) {
             Ok(users) => users.map(Arc::new),
             Err(reason) => {
-                let text = format!("{}: its test rows do not count: {reason}", run.folder);
-                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
+                self.warn(format!("{}: its test rows do not count: {reason}", run.folder));
                 None
             }
         };

@@ -49,14 +49,14 @@ const WAYS: [Way; 11] = [
     Way {
         id: "exhibit_c_if_normalized_twice",
         title: "(c), if it had it",
-        text: "(c), if it had it: BaseModel has one user vector for both candidates and normalizes it once, so \
-               (c) cannot touch it. This is what a second, untrained normalization would have done to it.",
+        text: "(c), if it had it: BaseModel and PNN have one user vector for both candidates and normalize it once, so \
+               (c) cannot touch them. This is what a second, untrained normalization would have done.",
     },
     Way {
         id: "exhibit_d_batch_statistics",
         title: "(d)",
-        text: "(d) Mean and variance of the batch at test, as in mouna99/dien, with positives and negatives in \
-               batches of their own (512 rows).",
+        text: "(d) Mean and variance of the batch at test, as the Dice of mouna99/dien has them; here with positives and \
+               negatives in batches of their own (512 rows).",
     },
     Way {
         id: "exhibit_e_peak_on_test",
@@ -143,9 +143,9 @@ fn of_cell<'a>(runs: &Path, cell: &'a Cell) -> Result<Vec<(&'a Run, ExhibitRecor
         let fail = |reason: String| Error::Record { path: path.clone(), reason };
         let exhibit: ExhibitRecord =
             serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
-        if exhibit.schema_version > EXHIBIT_SCHEMA_VERSION {
+        if exhibit.schema_version != EXHIBIT_SCHEMA_VERSION {
             return Err(fail(format!(
-                "schema version {} is of a later program",
+                "schema version {}, this program reads {EXHIBIT_SCHEMA_VERSION}",
                 exhibit.schema_version
             )));
         }
@@ -194,6 +194,11 @@ fn table(of_slice: &[Shown]) -> Option<Table> {
     notes.push(
         "Added to the same runs' test gAUC with the same weights; ± is half of Student's 95% interval over \
          seeds."
+            .into(),
+    );
+    notes.push(
+        "The code of 2018 had no u ⊙ i in DIN and its own Dice: its rows here are DIN with product = false, and with \
+         network.activation = dice_authors. The paper's Dice (DIN with Dice) was in none of it."
             .into(),
     );
     notes.extend(slice.signature().map(|signature| format!("Scored right: {signature}")));

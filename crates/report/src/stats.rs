@@ -61,7 +61,7 @@ impl Effect {
         Some(Self {
             mean: summary.mean,
             interval: half.map(|half| (summary.mean - half, summary.mean + half)),
-            p: t.map(|t| student_p(t, summary.n - 1)),
+            p: t.map(|t| student_p(t, (summary.n - 1) as f64)),
             n: summary.n,
             reach: Reach::Seeds,
         })

@@ -3,9 +3,10 @@
 use crate::config::{self, RunConfig};
 use crate::job::Job;
 use crate::registry::ModelId;
+use crate::regularizer::Regularizer;
 use crate::suite::{Arm, Suite};
 use anyhow::Result;
-use ctr_core::{Dataset, RunRecord};
+use ctr_core::{Dataset, Protocol, RunRecord};
 use std::cmp::Reverse;
 
 /// One row of a table to be: a model on a dataset, trained in one way or in the best of several.
@@ -23,15 +24,37 @@ pub struct Row<'d> {
 pub fn rows<'d>(suites: &[Suite], datasets: &'d [Dataset]) -> Result<Vec<Row<'d>>> {
     let mut rows = Vec::new();
     for (index, suite) in suites.iter().enumerate() {
-        let named = |dataset: &Dataset| suite.datasets.contains(&dataset.id);
-        let all = index == 0 || !datasets.iter().any(named);
-        let wanted = datasets
-            .iter()
-            .filter(|dataset| suite.protocols.contains(&dataset.protocol))
-            .filter(|dataset| all || named(dataset));
-        for dataset in wanted {
-            rows.extend(on_dataset(suite, dataset)?);
-        }
+        rows.extend(of_suite(suite, index > 0, datasets)?);
+    }
+    Ok(rows)
+}
+
+/// The runs to score wrong: of the suites that ask for it, those of the models that they name, chosen on
+/// validation and without a regularizer.
+pub fn exhibited<'d>(suites: &[Suite], datasets: &'d [Dataset]) -> Result<Vec<Job<'d>>> {
+    let mut jobs: Vec<Job> = Vec::new();
+    for (index, suite) in suites.iter().enumerate().filter(|(_, suite)| !suite.exhibits.is_empty())
+    {
+        let rows = of_suite(suite, index > 0, datasets)?;
+        jobs.extend(first_jobs(&rows).into_iter().filter(|job| {
+            job.dataset.protocol == Protocol::HeldOut
+                && suite.exhibits.contains(&job.config.model.id())
+                && job.config.regularizer == Regularizer::None
+        }));
+    }
+    Ok(jobs)
+}
+
+fn of_suite<'d>(suite: &Suite, included: bool, datasets: &'d [Dataset]) -> Result<Vec<Row<'d>>> {
+    let named = |dataset: &Dataset| suite.datasets.contains(&dataset.id);
+    let all = !included || !datasets.iter().any(named);
+    let mut rows = Vec::new();
+    let wanted = datasets
+        .iter()
+        .filter(|dataset| suite.protocols.contains(&dataset.protocol))
+        .filter(|dataset| all || named(dataset));
+    for dataset in wanted {
+        rows.extend(on_dataset(suite, dataset)?);
     }
     Ok(rows)
 }

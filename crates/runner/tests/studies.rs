@@ -52,21 +52,21 @@ fn from_runs_to_verdicts() {
     let claims = std::fs::read_to_string(desk.path("reports/claims.csv")).unwrap();
     let found = claims
         .lines()
-        .find(|line| line.starts_with("lr-far-below,") && line.contains(",tiny,held-out,"))
+        .find(|line| line.starts_with("lr-below-base,") && line.contains(",tiny,held-out,"))
         .unwrap();
     let verdicts = ["holds", "does not hold", "not decided"];
     let verdict = verdicts.iter().find(|verdict| found.contains(&format!(",{verdict},"))).unwrap();
-    desk.write("suite.toml", suite(&format!("lr-far-below = \"{verdict}\"")));
+    desk.write("suite.toml", suite(&format!("lr-below-base = \"{verdict}\"")));
     let output = desk.run(&checked);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("1 verdicts compared, 0 differ"));
     let other = verdicts.iter().find(|other| *other != verdict).unwrap();
-    desk.write("suite.toml", suite(&format!("lr-far-below = \"{other}\"")));
+    desk.write("suite.toml", suite(&format!("lr-below-base = \"{other}\"")));
     let message = desk.fails(1, &checked);
     assert!(message.contains(&format!("{verdict}, expected {other}")), "{message}");
     // Without the flag nothing is compared.
     desk.ok(&REPRODUCE);
-    desk.write("suite.toml", suite("lr-far-below = \"perhaps\""));
+    desk.write("suite.toml", suite("lr-below-base = \"perhaps\""));
     assert!(desk.fails(2, &REPRODUCE).contains("perhaps"));
 
     // Claims under both protocols, and the optimism beside them.

@@ -61,6 +61,14 @@ def permutation(w, d):
     return float(test.pvalue)
 
 
+def student(w, d, seeds):
+    residuals = w * (d - ratio(w, d))
+    users = USERS / (USERS - 1) * (residuals**2).sum() / w.sum() ** 2
+    spread = stats.sem(seeds) ** 2
+    degrees = (users + spread) ** 2 / (spread**2 / (SEEDS - 1) + users**2 / (USERS - 1))
+    return 2 * stats.t.sf(abs(ratio(w, d)) / np.sqrt(users + spread), degrees)
+
+
 p_values = [0.011, 0.0004, 0.2, 0.03, 0.011, 0.9, 0.0004]
 golden = {
     "weights": weights.tolist(),
@@ -78,6 +86,7 @@ golden = {
         "p_bootstrap": 2 * min((of_seeds <= 0).mean(), (of_seeds >= 0).mean()),
         "p_permutation": permutation(weights, mean),
         "standard_error_seeds": stats.sem([ratio(weights, d) for d in difference]),
+        "p_student": student(weights, mean, [ratio(weights, d) for d in difference]),
     },
     "holm": {
         "p": p_values,

@@ -1,7 +1,7 @@
 //! From the runs of a slice to a verdict.
 
 use super::definition::{Claim, Kind, Selector, Test};
-use crate::curve_values::{after_one_epoch, fall};
+use crate::curve_values::{after_one_epoch, fall, fall_after_one_epoch};
 use crate::evidence::{Evidence, paired, values};
 use crate::slices::Slice;
 use crate::stats::{Effect, Reach};
@@ -66,7 +66,7 @@ pub(crate) fn decide<'c>(
     slice: &Slice,
     evidence: &Evidence,
 ) -> Vec<Decision<'c>> {
-    let kind = Kind::of(&slice.dataset.id);
+    let Some(kind) = Kind::of(&slice.dataset.id) else { return Vec::new() };
     let measured: Vec<(&Claim, Measured)> = claims
         .iter()
         .filter(|claim| claim.data.contains(&kind))
@@ -76,7 +76,8 @@ pub(crate) fn decide<'c>(
     let decide = |((claim, measured), p_holm): ((&'c Claim, Measured), Option<f64>)| {
         let rows = claim.test.rows();
         let cells = rows.into_iter().filter_map(|row| slice.find(row));
-        let runs = cells.flat_map(|cell| &cell.runs).map(|run| run.record.run_id.clone());
+        let runs = cells.flat_map(|cell| &cell.runs).filter(|run| run.finished());
+        let runs = runs.map(|run| run.record.run_id.clone());
         let verdict = verdict(&claim.test, &measured, p_holm);
         Decision { claim, measured, p_holm, verdict, runs: runs.collect() }
     };
@@ -84,7 +85,7 @@ pub(crate) fn decide<'c>(
 }
 
 fn measure(test: &Test, slice: &Slice, evidence: &Evidence) -> Option<Measured> {
-    let two = |higher: &Selector, lower: &Selector| Some((slice.find(higher)?, slice.find(lower)?));
+    let two = |higher: &Selector, lower: &Selector| pair(slice, higher, lower);
     match test {
         Test::Above { higher, lower }
         | Test::NotAbove { higher, lower, .. }
@@ -97,15 +98,15 @@ fn measure(test: &Test, slice: &Slice, evidence: &Evidence) -> Option<Measured> 
             let base = lower.gauc()?.mean - 0.5;
             // The base's own spread moves the percentage by a hundredth of itself and is left out.
             let percent = |effect: Effect| Measured::Percent(effect.times(100.0 / base));
-            evidence.difference(higher, lower).map(percent)
+            evidence.difference(higher, lower).filter(|_| base > 0.0).map(percent)
         }
         Test::AboveAfterOneEpoch { higher, lower } => {
             let (higher, lower) = two(higher, lower)?;
             Effect::over_seeds(&paired(higher, lower, after_one_epoch)).map(Measured::Gauc)
         }
         Test::Falls { row, beside } => {
-            let (row, _) = two(row, beside)?;
-            fallen(row)
+            let (row, _) = (slice.find(row)?, slice.find(beside)?);
+            Effect::over_seeds(&values(row, fall_after_one_epoch)).map(Measured::Gauc)
         }
         Test::Fall { row, .. } => fallen(slice.find(row)?),
         Test::Spread { rows, .. } => {
@@ -113,6 +114,26 @@ fn measure(test: &Test, slice: &Slice, evidence: &Evidence) -> Option<Measured> 
                 rows.iter().map(|row| slice.find(row)).collect::<Option<_>>()?;
             spread(&cells)
         }
+    }
+}
+
+/// The cells of two rows. A changed model is compared with one that was trained like it: validation may have
+/// chosen another optimizer for the one that stands unchanged in its preset.
+fn pair<'a>(
+    slice: &Slice<'a>,
+    higher: &Selector,
+    lower: &Selector,
+) -> Option<(&'a Cell, &'a Cell)> {
+    match (higher.changes.is_empty(), lower.changes.is_empty()) {
+        (false, true) => {
+            let higher = slice.find(higher)?;
+            Some((higher, slice.trained_like(&lower.model, higher)?))
+        }
+        (true, false) => {
+            let lower = slice.find(lower)?;
+            Some((slice.trained_like(&higher.model, lower)?, lower))
+        }
+        _ => Some((slice.find(higher)?, slice.find(lower)?)),
     }
 }
 
@@ -124,7 +145,9 @@ fn fallen(cell: &Cell) -> Option<Measured> {
 
 /// Standard deviation over seeds, pooled over rows.
 fn spread(cells: &[&Cell]) -> Option<Measured> {
-    let summaries: Vec<_> = cells.iter().filter_map(|cell| cell.gauc()).collect();
+    // One seed has no spread, and a row without a result is not left out in silence.
+    let several = |cell: &&Cell| cell.gauc().filter(|summary| summary.n > 1);
+    let summaries: Vec<_> = cells.iter().map(several).collect::<Option<_>>()?;
     let degrees: usize = summaries.iter().map(|summary| summary.n - 1).sum();
     let part = |summary: &crate::stats::Summary| {
         summary.std.map_or(0.0, |std| (summary.n - 1) as f64 * std * std)
@@ -176,17 +199,18 @@ fn verdict(test: &Test, measured: &Measured, p_holm: Option<f64>) -> Verdict {
         },
     };
     let sure = p_holm.is_some_and(|p| p < LEVEL);
-    let size = |wanted: f64| {
-        of((low..=high).contains(&wanted) && low > 0.0, wanted < low || wanted > high)
+    let size = |wanted: f64, within: f64| {
+        let inside = (low..=high).contains(&wanted);
+        of(inside && low >= wanted - within && high <= wanted + within, !inside)
     };
     match test {
         Test::Above { .. } | Test::AboveAfterOneEpoch { .. } => {
             of(low > 0.0 && sure, high < 0.0 && sure)
         }
-        Test::NotAbove { margin, .. } => of(high < *margin, low > 0.0),
-        Test::RelaImpr { percent, .. } => size(*percent),
-        Test::Gain { by, .. } => size(*by),
-        Test::Falls { .. } => of(low > 0.0, high <= 0.0),
+        Test::NotAbove { margin, .. } => of(high < *margin, low > *margin),
+        Test::RelaImpr { percent, within, .. } => size(*percent, *within),
+        Test::Gain { by, within, .. } => size(*by, *within),
+        Test::Falls { .. } => of(low > 0.0, high < 0.0),
         Test::Fall { within, .. } => of(high < *within, low > *within),
         Test::Spread { below, .. } => of(high < *below, low > *below),
     }
@@ -245,10 +269,12 @@ mod tests {
     }
 
     #[test]
-    fn a_size_must_lie_inside_and_zero_outside() {
-        let test = Test::Gain { higher: selector(), lower: selector(), by: 0.006 };
+    fn a_size_must_lie_inside_an_interval_that_says_something() {
+        let test = Test::Gain { higher: selector(), lower: selector(), by: 0.006, within: 0.003 };
         let of = |low, high| verdict(&test, &effect(0.0, low, high, 5), None);
-        assert_eq!(of(0.002, 0.008), Verdict::Holds);
+        assert_eq!(of(0.004, 0.008), Verdict::Holds);
+        // A wide interval confirms nothing.
+        assert_eq!(of(0.002, 0.008), Verdict::NotDecided);
         assert_eq!(of(-0.002, 0.008), Verdict::NotDecided);
         assert_eq!(of(0.007, 0.009), Verdict::DoesNotHold);
         assert_eq!(of(-0.003, 0.001), Verdict::DoesNotHold);
@@ -263,8 +289,9 @@ mod tests {
         assert_eq!(of(&fall, 0.005, 0.05), Verdict::NotDecided);
         let not_above = Test::NotAbove { higher: selector(), lower: selector(), margin: 0.001 };
         assert_eq!(of(&not_above, -0.002, 0.0005), Verdict::Holds);
-        assert_eq!(of(&not_above, 0.0002, 0.002), Verdict::DoesNotHold);
-        assert_eq!(of(&not_above, -0.0002, 0.002), Verdict::NotDecided);
+        assert_eq!(of(&not_above, 0.0002, 0.0008), Verdict::Holds);
+        assert_eq!(of(&not_above, 0.0012, 0.002), Verdict::DoesNotHold);
+        assert_eq!(of(&not_above, 0.0002, 0.002), Verdict::NotDecided);
         let spread = Test::Spread { rows: vec![selector()], below: 0.0002 };
         let std = |interval| Measured::Spread { std: 0.0, interval, seeds: 5 };
         assert_eq!(verdict(&spread, &std((0.0004, 0.002)), None), Verdict::DoesNotHold);

@@ -1,10 +1,11 @@
 //! Verdicts as tables: one for each dataset, protocol and preset, and all of them at a glance.
 
 use super::decide::{Decision, Measured, Verdict};
-use super::definition::Claim;
+use super::definition::{Claim, Test};
 use crate::comparison_table;
 use crate::export::csv;
 use crate::format;
+use crate::models;
 use crate::reference::{CORRECTED, PAPER, PublishedTable, References};
 use crate::results;
 use crate::slices::Slice;
@@ -56,8 +57,13 @@ pub(crate) fn table(decided: &Decided, references: &References) -> Table {
         let ends = interval
             .map(|(low, high)| format!("{} to {}", text(measured, low), text(measured, high)));
         let (paper, corrected) = published(decision.claim, slice, references);
+        let stated = match &decision.claim.test {
+            Test::RelaImpr { percent, .. } => format::percent(*percent),
+            Test::Gain { by, .. } => format::signed(*by, 4),
+            _ => NONE.into(),
+        };
         let paper = match (paper, corrected) {
-            (None, _) => NONE.into(),
+            (None, _) => stated,
             (Some(paper), None) => format::signed(paper, 4),
             (Some(paper), Some(corrected)) => {
                 format!("{}; {}", format::signed(paper, 4), format::signed(corrected, 4))
@@ -99,9 +105,24 @@ pub(crate) fn table(decided: &Decided, references: &References) -> Table {
             Column::text("verdict"),
         ],
         rows,
-        notes: vec![format!("Signature: {}", signature(decided))],
+        notes: std::iter::once(format!("Signature: {}", signature(decided)))
+            .chain(diverged(decided))
+            .collect(),
         sources,
     }
+}
+
+/// Rows with runs that have no result: the verdicts are about the others.
+fn diverged(decided: &Decided) -> Option<String> {
+    let slice = decided.slice;
+    let mut titled: Vec<results::Titled> = Vec::new();
+    for row in decided.decisions.iter().flat_map(|decision| decision.claim.test.rows()) {
+        let Some(cell) = slice.find(row) else { continue };
+        if !titled.iter().any(|(_, known)| std::ptr::eq(*known, cell)) {
+            titled.push((format!("{} {}", models::title(&row.model), row.regularizer), cell));
+        }
+    }
+    results::diverged_note(&slice.column(), &titled)
 }
 
 /// That of the numbers behind the verdicts: of a run, with the numbers of seeds and without what differs.
@@ -166,26 +187,32 @@ pub(crate) fn overview(all: &[Decided]) -> Option<Table> {
 /// What every reader of verdicts has to know.
 pub(crate) fn notes(resampling: Resampling) -> Vec<String> {
     vec![
-        "holds, does not hold: the 95% interval excludes what the claim excludes, and for an order of two \
-         rows p is below 0.05 after Holm's correction over the claims of the same table. not decided: more \
-         seeds or users could turn it either way; one seed never decides."
+        "An order of two rows holds, or does not, when the 95% interval of the difference lies on one side of 0 and \
+         p is below 0.05 after Holm's correction over the orders of the same part of the paper on the same data. \
+         A size holds when the interval has it inside and reaches not far beyond, and does not when it lies \
+         outside; a bound is judged by the whole interval. Not decided: more seeds or users could turn it either way. One seed \
+         never decides."
             .into(),
         format!(
-            "Differences in test gAUC of two models: mean over pairs of runs with the same seed. Interval: \
-             bootstrap over users and seeds ({} resamples, seed {}; deviations of seeds widened to Student's, \
-             for they are few). p: the larger one of the bootstrap's and of a permutation test over users. \
-             Where no users are named the interval is Student's over seeds.",
+            "Differences in test gAUC of two models: mean over pairs of runs with the same seed, or of all runs where \
+             no seed is common. Interval: bootstrap over users and seeds ({} resamples, seed {}; deviations of seeds \
+             are widened toward Student's, for they are few). p: the largest of the bootstrap's, of a permutation test over \
+             users, and of Student's t with the standard error of users and seeds together. Where no users are named \
+             interval and p are Student's over seeds. Of several settings of a row validation chose one.",
             format::count(resampling.resamples as u64),
             resampling.seed
         ),
         "A verdict is about this dataset under this protocol and preset, not about the paper's own data.".into(),
+        "Under the protocol authors each value is the best of its test evaluations; intervals know nothing of that \
+         choice."
+            .into(),
         "The paper's differences are those of its table on its own dataset; a second number is what the \
          authors corrected it to."
             .into(),
     ]
 }
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 18] = [
     "claim",
     "family",
     "section",
@@ -195,6 +222,7 @@ const HEADER: [&str; 17] = [
     "content_sha256",
     "preset",
     "paper",
+    "corrected",
     "value",
     "low",
     "high",
@@ -222,6 +250,7 @@ pub(crate) fn to_csv(all: &[Decided], references: &References) -> String {
                 block.data.content_sha256.clone(),
                 decided.slice.preset.to_string(),
                 csv::number(published(decision.claim, decided.slice, references).0),
+                csv::number(published(decision.claim, decided.slice, references).1),
                 csv::number(Some(value)),
                 csv::number(interval.map(|ends| ends.0)),
                 csv::number(interval.map(|ends| ends.1)),

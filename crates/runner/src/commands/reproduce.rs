@@ -1,12 +1,11 @@
 //! `reproduce` and `report`.
 
 use crate::cli::{ReportArguments, ReproduceArguments};
-use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
 use crate::{background, config, data, environment, exhibits, expected, fetch, grid, output, plan};
 use anyhow::{Context, Result};
-use ctr_core::{Dataset, Protocol};
+use ctr_core::Dataset;
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use std::path::Path;
 use std::time::Instant;
@@ -32,13 +31,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         progress.line(&format!("{} runs with what validation chose", chosen.len()));
         records.extend(grid::run_all(&chosen, &runs, workers, &progress)?);
     }
-    let exhibited: Vec<Job> = jobs
-        .iter()
-        .chain(&chosen)
-        .filter(|job| job.dataset.protocol == Protocol::HeldOut)
-        .filter(|job| suites.iter().any(|suite| suite.exhibits.contains(&job.config.model.id())))
-        .cloned()
-        .collect();
+    let exhibited = plan::exhibited(&suites, &datasets)?;
     if !exhibited.is_empty() {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
         progress.line(&format!("{written} runs scored in wrong ways on purpose, for the exhibits"));
