@@ -129,7 +129,7 @@ fn exhibits(
 /// Exhibits every finished run of the jobs, `workers` at a time, and tells how many could be.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub fn write_all(jobs: &[Job<'_>], runs: &Path, workers: usize) -> Result<usize> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<usize> {
