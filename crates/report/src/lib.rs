@@ -52,7 +52,7 @@ mod variants;
 mod write;
 
 pub use ab_test::ab_test_markdown;
-pub use claims::{ClaimVerdict, Verdict};
+pub use claims::{ClaimVerdict, Verdict, claim_names};
 pub use error::{Error, Result};
 pub use evidence::{Background, ReadScores, TestScores};
 pub use records::read_records;

@@ -213,6 +213,17 @@ mod tests {
                 assert!(crate::data::known(dataset).is_ok(), "{name}: {dataset}");
             }
         }
+        let claims = ctr_report::claim_names().unwrap();
+        for expected in
+            ["quick", "paper"].iter().flat_map(|name| Suite::find(name).unwrap().expected)
+        {
+            assert!(crate::data::known(&expected.dataset).is_ok(), "{expected:?}");
+            assert!(crate::config::default_of("din", &expected.preset).is_some(), "{expected:?}");
+            assert!(!expected.verdicts.is_empty());
+            for claim in expected.verdicts.keys() {
+                assert!(claims.contains(claim), "{claim}");
+            }
+        }
         assert!(Suite::find("fast").unwrap_err().to_string().contains("quick, paper"));
     }
 

@@ -52,6 +52,14 @@ pub(crate) fn decide<'a>(
     all
 }
 
+/// The names of all claims, in the order of `claims.toml`.
+///
+/// # Errors
+/// When that file contradicts its form.
+pub fn claim_names() -> Result<Vec<String>> {
+    Ok(load()?.into_iter().map(|claim| claim.id).collect())
+}
+
 /// The verdicts alone.
 pub(crate) fn verdicts(all: &[Decided]) -> Vec<ClaimVerdict> {
     let of_slice = |decided: &Decided| {
