@@ -33,7 +33,8 @@ const WAYS: [Way; 11] = [
     Way {
         id: "exhibit_b_untrained_dice",
         title: "(b)",
-        text: "(b) Their Dice code of January 2018: the negative goes through a Dice whose α never trained.",
+        text: "(b) Their Dice code of January 2018: the negative goes through a Dice whose α never trained. That Dice \
+               had no β; dice_authors is the one since December 2018, which has.",
     },
     Way {
         id: "exhibit_ab_january_2018",
