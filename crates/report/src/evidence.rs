@@ -42,6 +42,8 @@ pub(crate) struct Evidence<'a> {
     runs: PathBuf,
     read: Option<&'a ReadScores<'a>>,
     users: Mutex<BTreeMap<String, Option<Arc<Vec<UserAuc>>>>>,
+    /// Standard errors by the runs of a cell: several studies of one report have the same cells.
+    errors: Mutex<BTreeMap<Vec<String>, Option<f64>>>,
     /// Comparisons by the runs of both cells: claims and ablations ask for some of the same.
     compared: Mutex<BTreeMap<[Vec<String>; 2], Option<PairedComparison>>>,
     warnings: Mutex<BTreeSet<String>>,
@@ -55,6 +57,7 @@ impl<'a> Evidence<'a> {
             runs: runs.to_path_buf(),
             read: background.scores,
             users: Mutex::default(),
+            errors: Mutex::default(),
             compared: Mutex::default(),
             warnings: Mutex::default(),
             resampling: Resampling::default(),
@@ -83,6 +86,16 @@ impl<'a> Evidence<'a> {
 
     /// Standard error of a cell's mean gAUC from users alone; none unless all its runs have test rows.
     pub(crate) fn users_error(&self, cell: &Cell) -> Option<f64> {
+        let lock = || self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&folders(cell)) {
+            return *known;
+        }
+        let error = self.measure_error(cell);
+        lock().insert(folders(cell), error);
+        error
+    }
+
+    fn measure_error(&self, cell: &Cell) -> Option<f64> {
         // All of them are looked at, so that one report names every run whose rows do not count.
         let runs: Vec<_> = finished(cell).map(|run| self.users_of(run)).collect();
         let runs: Vec<Arc<Vec<UserAuc>>> = runs.into_iter().collect::<Option<_>>()?;
@@ -128,7 +141,6 @@ impl<'a> Evidence<'a> {
 
     /// [`Evidence::compare`], each pair of cells once.
     fn compare_once(&self, first: &Cell, second: &Cell) -> Option<PairedComparison> {
-        let folders = |cell: &Cell| finished(cell).map(|run| run.folder.clone()).collect();
         let key = [folders(first), folders(second)];
         let lock = || self.compared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
@@ -173,6 +185,11 @@ impl<'a> Evidence<'a> {
 
 fn finished(cell: &Cell) -> impl Iterator<Item = &Run> {
     cell.runs.iter().filter(|run| run.finished())
+}
+
+/// The folders of a cell's runs, which tell it from all others.
+fn folders(cell: &Cell) -> Vec<String> {
+    finished(cell).map(|run| run.folder.clone()).collect()
 }
 
 /// Differences of two cells in a value of a run, one for each seed that both have.

@@ -9,6 +9,7 @@ use crate::plot::{Figure, Panel};
 use crate::reference::References;
 use crate::slices::{self, Slice};
 use crate::study::{DatasetStudy, Study};
+use crate::table::Table;
 use crate::tuning;
 use crate::variants::Usual;
 use crate::{
@@ -145,7 +146,8 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         if tables.is_empty() {
             continue;
         }
-        let markdown = markdown::document(&format!("Table {number}"), tables, &notes);
+        let (stem, title) = (format!("table{number}"), format!("Table {number}"));
+        let markdown = document(&mut files, &stem, &title, tables, csv, &notes);
         if matches!(number, "3" | "4" | "5") {
             if !tables_markdown.is_empty() {
                 tables_markdown.push('\n');
@@ -155,40 +157,29 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         if number == "3" {
             table3_markdown.clone_from(&markdown);
         }
-        files.insert(format!("table{number}.md"), markdown.into_bytes());
-        files.insert(format!("table{number}.csv"), csv.into_bytes());
-        files.insert(format!("table{number}.tex"), latex::document(tables, &notes).into_bytes());
     }
     if let Some(table) = &contents.claims {
         let all: Vec<_> = single(table).iter().chain(&contents.claims_by_data).cloned().collect();
         let notes = claims::notes(evidence.resampling());
-        let markdown = markdown::document("Claims of the paper", &all, &notes);
-        files.insert("claims.md".into(), markdown.into_bytes());
-        files.insert("claims.csv".into(), claims::to_csv(&decided, &references).into_bytes());
-        files.insert("claims.tex".into(), latex::document(&all, &notes).into_bytes());
+        let csv = claims::to_csv(&decided, &references);
+        document(&mut files, "claims", "Claims of the paper", &all, csv, &notes);
     }
     if !contents.ablations.is_empty() {
         let (tables, notes) = (&contents.ablations, &contents.ablations_notes);
-        let markdown = markdown::document("Ablations", tables, notes);
+        let csv = ablations_table::to_csv(&ablations);
+        let markdown = document(&mut files, "ablations", "Ablations", tables, csv, notes);
         tables_markdown += &format!("\n{markdown}");
-        files.insert("ablations.md".into(), markdown.into_bytes());
-        files.insert("ablations.csv".into(), ablations_table::to_csv(&ablations).into_bytes());
-        files.insert("ablations.tex".into(), latex::document(tables, notes).into_bytes());
     }
     if !contents.tuning.is_empty() {
         let notes = tuning_table::notes();
-        let markdown = markdown::document("Tuning", &contents.tuning, &notes);
+        let csv = tuning_table::to_csv(&searches);
+        let markdown = document(&mut files, "tuning", "Tuning", &contents.tuning, csv, &notes);
         tables_markdown += &format!("\n{markdown}");
-        files.insert("tuning.md".into(), markdown.into_bytes());
-        files.insert("tuning.csv".into(), tuning_table::to_csv(&searches).into_bytes());
-        files.insert("tuning.tex".into(), latex::document(&contents.tuning, &notes).into_bytes());
     }
     let mut wrong = Vec::new();
     if !contents.exhibits.is_empty() {
-        let markdown = markdown::document("Exhibits", &contents.exhibits, &[]);
-        files.insert("exhibits.md".into(), markdown.into_bytes());
-        files.insert("exhibits.csv".into(), exhibits::to_csv(&exhibits).into_bytes());
-        files.insert("exhibits.tex".into(), latex::document(&contents.exhibits, &[]).into_bytes());
+        let csv = exhibits::to_csv(&exhibits);
+        document(&mut files, "exhibits", "Exhibits", &contents.exhibits, csv, &[]);
         let (figure, name) = (exhibits::figure(&exhibits), "exhibits.png");
         files.insert(name.into(), figure.png(name)?);
         let size = figure.size();
@@ -199,9 +190,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         files.insert("ab_test.md".into(), text.into_bytes());
     }
     let cost = &[contents.cost.clone(), contents.throughput.clone()];
-    files.insert("cost.md".into(), markdown::document("Cost", cost, &[]).into_bytes());
-    files.insert("cost.csv".into(), cost::to_csv(study).into_bytes());
-    files.insert("cost.tex".into(), latex::document(cost, &[]).into_bytes());
+    document(&mut files, "cost", "Cost", cost, cost::to_csv(study), &[]);
 
     let curves = learning_curves(&models, &references, &mut files)?;
     let figures = regularization(&slices, &mut files)?;
@@ -241,6 +230,22 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         verdicts: claims::verdicts(&decided),
         warnings,
     })
+}
+
+/// Puts tables among the files as Markdown, CSV and LaTeX, and gives the Markdown.
+fn document(
+    files: &mut Files,
+    stem: &str,
+    title: &str,
+    tables: &[Table],
+    csv: String,
+    notes: &[String],
+) -> String {
+    let markdown = markdown::document(title, tables, notes);
+    files.insert(format!("{stem}.md"), markdown.clone().into_bytes());
+    files.insert(format!("{stem}.csv"), csv.into_bytes());
+    files.insert(format!("{stem}.tex"), latex::document(tables, notes).into_bytes());
+    markdown
 }
 
 /// A picture among the files.

@@ -240,6 +240,7 @@ pub(crate) fn to_csv(all: &[Decided], references: &References) -> String {
         let block = decided.slice.block;
         for decision in &decided.decisions {
             let (value, interval) = decision.measured.values();
+            let (paper, corrected) = published(decision.claim, decided.slice, references);
             lines.push(vec![
                 decision.claim.id.clone(),
                 decision.claim.family.clone(),
@@ -249,8 +250,8 @@ pub(crate) fn to_csv(all: &[Decided], references: &References) -> String {
                 block.protocol.to_string(),
                 block.data.content_sha256.clone(),
                 decided.slice.preset.to_string(),
-                csv::number(published(decision.claim, decided.slice, references).0),
-                csv::number(published(decision.claim, decided.slice, references).1),
+                csv::number(paper),
+                csv::number(corrected),
                 csv::number(Some(value)),
                 csv::number(interval.map(|ends| ends.0)),
                 csv::number(interval.map(|ends| ends.1)),
