@@ -8,10 +8,12 @@ mod error;
 mod exhibit;
 mod features;
 mod files;
+mod lock;
 mod record;
 mod schema;
 mod seed;
 mod signature;
+mod workshop;
 
 pub use ab_test::{AB_TEST_SCHEMA_VERSION, AbArm, AbDay, AbTestRecord, Latency};
 pub use batch::{Batch, EventColumn, GroupEvents};
@@ -20,6 +22,7 @@ pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
 pub use files::write_atomic;
+pub use lock::FileLock;
 pub use record::{
     Best, Ceiling, CurvePoint, DatasetReference, Environment, FieldSummary, MetricValues,
     ModelInfo, RECORD_SCHEMA_VERSION, RunRecord, Status, Timing,
@@ -27,3 +30,4 @@ pub use record::{
 pub use schema::{Cardinality, Field, FieldReference, Group, Role, Schema, Vocabulary};
 pub use seed::{RandomStream, SeedStreams};
 pub use signature::Signature;
+pub use workshop::{Workshop, remove_workshops};

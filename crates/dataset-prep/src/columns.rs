@@ -20,7 +20,12 @@ pub(crate) fn guarded<T>(path: &Path, call: impl FnOnce() -> PolarsResult<T>) ->
     let reason = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "the reader gave up on damaged data".into(),
+        // Damaged data, or a thread or memory that could not be had: the message says which.
+        Err(payload) => {
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            format!("the reader gave up ({})", text.unwrap_or("damaged data"))
+        }
     };
     let reason = reason.lines().next().unwrap_or_default().to_string();
     Err(Error::damaged(path, format!("cannot be read: {reason}; make or get the file again")))

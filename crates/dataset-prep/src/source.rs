@@ -35,9 +35,39 @@ impl Read for Tap {
     }
 }
 
+/// What is refused as a gzip bomb: so many bytes out of one. Reviews and logs unfold to 3 to 15 times their size,
+/// zeros to a thousand times.
+const MOST_UNFOLDED: u64 = 200;
+
+/// Bytes from which on the proportion is looked at.
+const UNFOLDED_FROM: u64 = 256 << 20;
+
+/// Unpacked bytes, as long as they are in proportion.
+struct Unfolded {
+    decoder: MultiGzDecoder<BufReader<Tap>>,
+    bytes: u64,
+}
+
+impl Unfolded {
+    fn out_of_proportion(&self, from: u64) -> bool {
+        self.bytes > from && self.bytes / MOST_UNFOLDED > self.decoder.get_ref().get_ref().bytes
+    }
+}
+
+impl Read for Unfolded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.decoder.read(buffer)?;
+        self.bytes += count as u64;
+        if self.out_of_proportion(UNFOLDED_FROM) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(count)
+    }
+}
+
 enum Decoder {
     Plain(BufReader<Tap>),
-    Gzip(Box<BufReader<MultiGzDecoder<BufReader<Tap>>>>),
+    Gzip(Box<BufReader<Unfolded>>),
 }
 
 /// A raw file being read; names ending in `.gz` are decompressed on the way.
@@ -57,7 +87,8 @@ impl Source {
         let tap = BufReader::with_capacity(1 << 18, Tap { file, digest: Digest::new(), bytes: 0 });
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
         let decoder = if gzip {
-            Decoder::Gzip(Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(tap))))
+            let unfolded = Unfolded { decoder: MultiGzDecoder::new(tap), bytes: 0 };
+            Decoder::Gzip(Box::new(BufReader::with_capacity(1 << 18, unfolded)))
         } else {
             Decoder::Plain(tap)
         };
@@ -134,7 +165,7 @@ impl Source {
         rest.map_err(|error| self.read_error(error, self.lines))?;
         let mut tap = match self.decoder {
             Decoder::Plain(reader) => reader.into_inner(),
-            Decoder::Gzip(reader) => reader.into_inner().into_inner().into_inner(),
+            Decoder::Gzip(reader) => reader.into_inner().decoder.into_inner().into_inner(),
         };
         io::copy(&mut tap, &mut io::sink())
             .map_err(|source| Error::Read { path: self.path.clone(), source })?;
@@ -146,6 +177,9 @@ impl Source {
         let gzip = matches!(self.decoder, Decoder::Gzip(_));
         let problem = match error.kind() {
             io::ErrorKind::UnexpectedEof if gzip => "the gzip data ends early (truncated)",
+            io::ErrorKind::FileTooLarge if gzip => {
+                "the gzip data unfolds to more than 200 times its size (a gzip bomb?)"
+            }
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if gzip => {
                 "the gzip data is damaged"
             }
@@ -226,5 +260,30 @@ mod tests {
         std::fs::write(&path, gzip(&vec![b'['; 3 << 20])).unwrap();
         let message = lines(&mut Source::open(&path).unwrap()).unwrap_err().to_string();
         assert!(message.contains("line 1: longer than"), "{message}");
+    }
+
+    #[test]
+    fn a_gzip_bomb_is_refused_before_it_fills_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.tsv.gz");
+        let file = File::create(&path).unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(file, Default::default());
+        let block = b"u1\ta\t1\n".repeat(1 << 17);
+        for _ in 0..300 {
+            encoder.write_all(&block).unwrap();
+        }
+        encoder.finish().unwrap();
+        let mut source = Source::open(&path).unwrap();
+        let (mut block, mut bytes) = (Vec::new(), 0);
+        let message = loop {
+            block.clear();
+            match source.next_block(&mut block) {
+                Ok(more) => assert!(more, "all of it came"),
+                Err(error) => break error.to_string(),
+            }
+            bytes += block.len() as u64;
+        };
+        assert!(bytes <= UNFOLDED_FROM + BLOCK, "{bytes}");
+        assert!(message.contains("x.tsv.gz") && message.contains("gzip bomb"), "{message}");
     }
 }

@@ -58,10 +58,10 @@ fn probe(frame: &EmbeddingMlpConfig, unit: &ActivationUnitConfig) -> Network {
     let stream = &mut SeedStreams::new(9).stream("weights");
     let mut network = interest_network(&schema, frame, unit, stream);
     if sum {
-        // Otherwise a sum over 2,000 behaviors is in the thousands, and f32 has no 1e-5 of a logit.
+        // Otherwise a sum over 10,000 behaviors is in the thousands, and f32 has no 1e-5 of a logit.
         for parameter in &mut network.weights.parameters {
             if parameter.name.starts_with("unit/rest/output/") {
-                parameter.values_mut().iter_mut().for_each(|value| *value *= 0.02);
+                parameter.values_mut().iter_mut().for_each(|value| *value *= 0.004);
             }
         }
     }
@@ -141,8 +141,8 @@ fn rows_do_not_depend_on_each_other() {
     for (name, frame, unit) in forms() {
         let mut network = probe(&frame, &unit);
         let mut stream = SeedStreams::new(9).stream(name);
-        let long: Row = ((0..2_000).map(|event| 1 + event % GOODS as u32).collect(), 17);
-        let one_good: Row = (vec![5; 2_000], 5);
+        let long: Row = ((0..10_000).map(|event| 1 + event % GOODS as u32).collect(), 17);
+        let one_good: Row = (vec![5; 10_000], 5);
         let fixed = [
             vec![(vec![], 3)],
             vec![(vec![], 3), (vec![], 4), (vec![], 3)],

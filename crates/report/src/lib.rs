@@ -55,6 +55,6 @@ pub use ab_test::ab_test_markdown;
 pub use claims::{ClaimVerdict, Verdict, claim_names};
 pub use error::{Error, Result};
 pub use evidence::{Background, ReadScores, TestScores};
-pub use records::read_records;
+pub use records::{read_record, read_records};
 pub use tuning::Defaults;
 pub use write::{ReportOptions, ReportSummary, write_report};

@@ -25,7 +25,7 @@ pub fn read_records(runs: &Path) -> Result<Vec<(PathBuf, RunRecord)>> {
     folders
         .into_iter()
         .map(|folder| {
-            let record = read(&folder.join(FILE))?;
+            let record = read_record(&folder.join(FILE))?;
             Ok((folder, record))
         })
         .collect()
@@ -48,20 +48,24 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<RunRecord> {
+/// The run record in a file.
+///
+/// # Errors
+/// Names the file, with line, column and field when it is no record.
+pub fn read_record(path: &Path) -> Result<RunRecord> {
     let text = fs::read_to_string(path)
         .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
-    let fail = |error: serde_json::Error| Error::Record {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    };
+    let fail = |reason: String| Error::Record { path: path.to_path_buf(), reason };
     // The version comes first: a later layout should not be reported as a broken file.
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(fail)?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
     if let Some(found) = value.get("schema_version").and_then(serde_json::Value::as_u64)
         && found > u64::from(RECORD_SCHEMA_VERSION)
     {
         let supported = RECORD_SCHEMA_VERSION;
         return Err(Error::NewerSchema { path: path.to_path_buf(), found, supported });
     }
-    serde_json::from_str(&text).map_err(fail)
+    // Of a record's parts, several have the same type: the message needs the field's path.
+    let reader = &mut serde_json::Deserializer::from_str(&text);
+    serde_path_to_error::deserialize(reader).map_err(|error| fail(format!("field {error}")))
 }

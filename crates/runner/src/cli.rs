@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::log::LogLevel;
 use crate::output::Format;
 use crate::registry::ModelId;
 use clap::{Args, Parser, Subcommand};
@@ -17,11 +18,23 @@ pub struct Cli {
     /// No progress and no messages, only results and errors
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// How much is told on stderr
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "DIN_REPRO_LOG",
+        value_name = "LEVEL"
+    )]
+    pub log: LogLevel,
 }
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check disk, memory, threads, processor, data and versions, and say what to do
+    Doctor(DoctorArguments),
     /// List the known datasets: what is there, and where to get what is missing
     Datasets(DatasetsArguments),
     /// Download a dataset's raw files, or say exactly what to place where
@@ -48,6 +61,24 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Write tables, pictures and index.html from records alone
     Report(ReportArguments),
+}
+
+/// See [`Command::Doctor`].
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 1 when something keeps the program from working.")]
+pub struct DoctorArguments {
+    /// Folder of the report
+    #[arg(long, default_value = "reports")]
+    pub out: PathBuf,
+    /// Folder of prepared datasets
+    #[arg(long, default_value = crate::data::PREPARED_FOLDER)]
+    pub prepared: PathBuf,
+    /// Folder with raw files, looked at before datasets/raw
+    #[arg(long, env = "DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// See [`Command::Datasets`].
@@ -335,6 +366,9 @@ pub struct ReproduceArguments {
     /// Exit with 1 when a verdict on a claim is not what the suite expects
     #[arg(long)]
     pub check_claims: bool,
+    /// Only say what would run and what is finished
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// See [`Command::Report`].

@@ -122,6 +122,7 @@ pub fn resolve(
     if let Some(path) = file {
         merge(&mut value, &read_file(path, model)?);
         source = path.display().to_string();
+        typed(&value).with_context(|| source.clone())?;
     }
     for setting in settings {
         let (key, text) = setting

@@ -1,8 +1,8 @@
 //! Finding, preparing and opening datasets.
 
-use crate::{environment, output};
+use crate::environment;
 use anyhow::{Context, Result, bail};
-use ctr_core::{Dataset, Protocol};
+use ctr_core::{Dataset, FileLock, Protocol};
 use ctr_dataset_prep::{
     KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
     catalog, is_simulation_of, presets, read_manifest, simulate_ads,
@@ -105,30 +105,45 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
     Ok(ctr_dataset_prep::open(dir, protocol)?)
 }
 
+/// Where [`provide`] finds things, and what it may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'p> {
+    /// Folder with raw files, looked at before [`RAW_FOLDER`].
+    pub raw: Option<&'p Path>,
+    /// Folder of prepared datasets.
+    pub prepared: &'p Path,
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+}
+
 /// Prepares a known dataset, writes it below `prepared` when nothing is there or something else than what
 /// the raw files give now, and gives it under each protocol, of which the first is the files' default. None
-/// when there are no raw files.
+/// when there are no raw files, or when only writing would tell.
 pub fn provide(
     id: &str,
-    data_dir: Option<&Path>,
-    prepared: &Path,
+    places: Places<'_>,
     protocols: &[Protocol],
 ) -> Result<Option<Vec<Dataset>>> {
-    let folder = prepared.join(id);
+    let folder = places.prepared.join(id);
+    let _lock = if places.dry_run { None } else { Some(lock(id, places.prepared)?) };
     let protocol = protocols.first().copied().unwrap_or(Protocol::HeldOut);
     if let Some(scale) = ads_scale(id) {
         // Its content follows from what the manifest says, and it is larger than memory may be: it is
         // not drawn again to be compared.
         let options = log_options(scale, DATA_SEED, protocol);
         if !read_manifest(&folder).is_ok_and(|manifest| is_simulation_of(&manifest, &options)) {
+            if places.dry_run {
+                tracing::info!("{id}: would be simulated first; its runs are not listed");
+                return Ok(None);
+            }
             simulate_ads(&options, &folder).with_context(|| format!("simulating {id}"))?;
-            output::message(&format!("simulated {id} in {}", folder.display()));
+            tracing::info!("simulated {id} in {}", folder.display());
         }
         let open = |&protocol: &Protocol| open(&folder, Some(protocol));
         return Ok(Some(protocols.iter().map(open).collect::<Result<_>>()?));
     }
     let simulated = presets().contains(&id);
-    if !simulated && known(id)?.locate(&raw_folders(data_dir)?).is_none() {
+    if !simulated && known(id)?.locate(&raw_folders(places.raw)?).is_none() {
         return Ok(None);
     }
     let options = PrepOptions {
@@ -136,13 +151,22 @@ pub fn provide(
         memory_limit: environment::half_of_memory(),
         ..PrepOptions::new(id, Path::new(""), protocol)
     };
-    let fresh = make(options, None, data_dir).with_context(|| format!("preparing {id}"))?;
+    let fresh = make(options, None, places.raw).with_context(|| format!("preparing {id}"))?;
     let same = read_manifest(&folder)
         .is_ok_and(|manifest| manifest.content_sha256 == fresh.manifest().content_sha256);
-    if !same {
+    if !same && !places.dry_run {
         fresh.write(&folder)?;
-        output::message(&format!("prepared {id} in {}", folder.display()));
+        tracing::info!("prepared {id} in {}", folder.display());
     }
     let dataset = |&protocol: &Protocol| Ok(fresh.dataset(protocol)?);
     Ok(Some(protocols.iter().map(dataset).collect::<Result<_>>()?))
+}
+
+/// Two processes would do the same work, and one would read while the other replaces.
+fn lock(id: &str, prepared: &Path) -> Result<FileLock> {
+    std::fs::create_dir_all(prepared)
+        .with_context(|| format!("cannot make the folder {}", prepared.display()))?;
+    Ok(FileLock::wait(&prepared.join(format!(".{id}.lock")), || {
+        tracing::info!("another process prepares {id}; waiting for it");
+    })?)
 }

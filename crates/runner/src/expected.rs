@@ -1,7 +1,6 @@
 //! Are the verdicts those that a suite expects?
 
 use crate::failure::Failure;
-use crate::progress::Progress;
 use crate::suite::Suite;
 use anyhow::{Result, bail};
 use ctr_report::ClaimVerdict;
@@ -11,7 +10,7 @@ use ctr_report::ClaimVerdict;
 ///
 /// # Errors
 /// [`Failure::Expectation`], which names every claim that differs; a suite without expectations.
-pub fn check(suite: &Suite, verdicts: &[ClaimVerdict], progress: &Progress) -> Result<()> {
+pub fn check(suite: &Suite, verdicts: &[ClaimVerdict]) -> Result<()> {
     if suite.expected.is_empty() {
         bail!("the suite expects no verdicts: --check-claims has nothing to compare");
     }
@@ -19,7 +18,7 @@ pub fn check(suite: &Suite, verdicts: &[ClaimVerdict], progress: &Progress) -> R
     let mut differences = Vec::new();
     for expected in &suite.expected {
         if !verdicts.iter().any(|found| found.dataset == expected.dataset) {
-            progress.line(&format!("{}: not run, its claims are not checked", expected.dataset));
+            tracing::info!("{}: not run, its claims are not checked", expected.dataset);
             continue;
         }
         for (claim, wanted) in &expected.verdicts {
@@ -40,7 +39,7 @@ pub fn check(suite: &Suite, verdicts: &[ClaimVerdict], progress: &Progress) -> R
             }
         }
     }
-    progress.line(&format!("{compared} verdicts compared, {} differ", differences.len()));
+    tracing::info!("{compared} verdicts compared, {} differ", differences.len());
     if differences.is_empty() {
         return Ok(());
     }

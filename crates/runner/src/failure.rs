@@ -1,5 +1,7 @@
 //! Errors as a user sees them, and exit codes.
 
+use anyhow::anyhow;
+use std::any::Any;
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
@@ -23,6 +25,23 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// The error that a caught panic is to a user.
+pub fn defect(payload: &(dyn Any + Send)) -> anyhow::Error {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    anyhow!(
+        "a defect of this program: {}; what was finished is kept. Please report it with what `--log \
+         debug` prints",
+        text.unwrap_or("no message")
+    )
+}
+
+/// Whether the user stopped it, wherever that was noticed.
+pub fn is_interruption(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Failure::Interrupted(_)))
+        || matches!(error.downcast_ref(), Some(ctr_train::Error::Interrupted))
+}
+
 /// Writes the error and its causes to stderr in one line and gives the exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(io) = error.root_cause().downcast_ref::<std::io::Error>()
@@ -32,9 +51,9 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let code = match error.downcast_ref::<Failure>() {
+        _ if is_interruption(error) => 130,
         Some(Failure::Expectation(_)) => 1,
-        Some(Failure::Interrupted(_)) => 130,
-        None => 2,
+        _ => 2,
     };
     let word = if code == 130 { "interrupted" } else { "error" };
     // Causes that a message already contains (transparent errors) are not told twice.

@@ -1,21 +1,19 @@
-//! Many runs on several cores, one run a core.
+//! The runs of a suite.
 
-use crate::failure::Failure;
 use crate::interrupt;
 use crate::job::Job;
 use crate::progress::Progress;
-use anyhow::{Context, Result, anyhow};
+use crate::queue::{self, Turn};
+use anyhow::{Context, Result};
 use ctr_core::{RunRecord, Status};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-/// Does all jobs that have no record yet below `runs`, `workers` at a time, each on one thread, and gives
-/// the records in the order of the jobs. A run left half done by an earlier call is continued.
+/// Does all jobs that have no record yet below `runs`, `workers` at a time, and gives the records in the
+/// order of the jobs. A run left half done by an earlier call is continued; one that another process is at is
+/// left to it.
 ///
-/// Workers are plain threads with a queue: on one shared pool a run waiting for its scoring would begin
-/// another run inside itself. Each worker has a pool of one thread, so that a run computes alike beside
-/// others and alone.
+/// # Errors
+/// Those of the runs, and of the user's wish to stop.
 pub fn run_all(
     jobs: &[Job<'_>],
     runs: &Path,
@@ -23,60 +21,29 @@ pub fn run_all(
     progress: &Progress,
 ) -> Result<Vec<RunRecord>> {
     let total = progress.grid(jobs.len() as u64);
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, RunRecord)>> = Mutex::new(Vec::new());
-    let failed: Mutex<Option<anyhow::Error>> = Mutex::new(None);
-    let work = || -> Result<()> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let stopped = interrupt::flag().load(Ordering::Relaxed);
-            let Some(job) = jobs.get(index).filter(|_| !stopped) else { return Ok(()) };
-            let directory = runs.join(job.directory_name()?);
-            let record = match job.finished(&directory)? {
-                Some(record) => {
-                    progress.line(&format!("{}: finished before", job.title()));
-                    record
-                }
-                None => {
-                    let observer = progress.run(&job.title());
-                    let record =
-                        pool.install(|| job.run(&directory, true, &observer, interrupt::flag()));
-                    observer.close();
-                    let record = record.with_context(|| job.title())?;
-                    progress.line(&format!("{}: {}", job.title(), summary(&record)));
-                    record
-                }
-            };
-            total.inc(1);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, record));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, jobs.len().max(1)) {
-            scope.spawn(|| {
-                if let Err(error) = work() {
-                    // The others end after the run they are in, whose work is kept.
-                    next.store(jobs.len(), Ordering::Relaxed);
-                    failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                }
-            });
-        }
+    let records = queue::work_off(jobs, workers, |job| {
+        let directory = runs.join(job.directory_name()?);
+        let record = match job.finished(&directory)? {
+            Some(record) => {
+                tracing::info!("{}: finished before", job.title());
+                record
+            }
+            None => {
+                let observer = progress.run(&job.title());
+                let record = job.run(&directory, true, &observer, interrupt::flag());
+                observer.close();
+                let Some(record) = record.with_context(|| job.title())? else {
+                    return Ok(Turn::Elsewhere);
+                };
+                tracing::info!("{}: {}", job.title(), summary(&record));
+                record
+            }
+        };
+        total.inc(1);
+        Ok(Turn::Done(record))
     });
     total.finish_and_clear();
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if done.len() < jobs.len() {
-        return Err(anyhow!(Failure::Interrupted(format!(
-            "{} of {} runs are finished; the same command goes on from here",
-            done.len(),
-            jobs.len()
-        ))));
-    }
-    done.sort_by_key(|(index, _)| *index);
-    Ok(done.into_iter().map(|(_, record)| record).collect())
+    records
 }
 
 /// The result of a run in one line.

@@ -1,24 +1,50 @@
 //! Ctrl-C: once finishes the step and keeps the state, twice ends at once.
 
-use crate::output;
-use std::sync::atomic::{AtomicBool, Ordering};
+use ctr_core::remove_workshops;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static WATCHERS: AtomicUsize = AtomicUsize::new(0);
 
-/// The flag that Ctrl-C raises.
+/// The flag that Ctrl-C raises. Who looks at it says so by [`watch`].
 pub fn flag() -> &'static AtomicBool {
     &STOP
+}
+
+/// Whether Ctrl-C was pressed.
+pub fn is_raised() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
+
+/// While one of these lives, somebody has state to keep and looks at the flag soon.
+pub struct Watch(());
+
+/// Says that this thread looks at the flag from now on.
+pub fn watch() -> Watch {
+    WATCHERS.fetch_add(1, Ordering::SeqCst);
+    Watch(())
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        WATCHERS.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Installs the handler; without one (an unusual system) Ctrl-C simply ends the program.
 pub fn install() {
     let installed = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::SeqCst) {
+        let again = STOP.swap(true, Ordering::SeqCst);
+        if again || WATCHERS.load(Ordering::SeqCst) == 0 {
+            // All that is finished lies under its own name already.
+            remove_workshops();
+            let _ = writeln!(std::io::stderr(), "interrupted: the same command begins anew");
             std::process::exit(130);
         }
-        output::message("stopping after this step; press Ctrl-C again to stop at once");
+        tracing::warn!("stopping after this step; press Ctrl-C again to stop at once");
     });
     if installed.is_err() {
-        output::message("note: Ctrl-C will not write a checkpoint on this system");
+        tracing::warn!("Ctrl-C will not write a checkpoint on this system");
     }
 }

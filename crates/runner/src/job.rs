@@ -3,13 +3,15 @@
 use crate::config::RunConfig;
 use crate::environment;
 use crate::failure::Failure;
+use crate::interrupt;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
-    Dataset, DatasetReference, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord, Schema,
-    SeedStreams, Split, Timing, canonical_json, sha256_hex, write_atomic,
+    Dataset, DatasetReference, FileLock, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
+    Schema, SeedStreams, Split, Timing, canonical_json, sha256_hex, write_atomic,
 };
 use ctr_nn::{NamedTensors, Network};
 use ctr_train::{Chosen, MODEL_FILE, Observer, Outcome, RunSpec};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -79,7 +81,8 @@ impl Job<'_> {
         Ok(Some(record))
     }
 
-    /// Trains, and writes model, predictions and record into `directory`.
+    /// Trains, and writes model, predictions and record into `directory`; gives what is there when the run is
+    /// finished already, and none when another process is at it.
     ///
     /// # Errors
     /// When the run cannot be done; [`Failure::Interrupted`] when `stop` was raised.
@@ -89,9 +92,28 @@ impl Job<'_> {
         resume: bool,
         observer: &dyn Observer,
         stop: &AtomicBool,
+    ) -> Result<Option<RunRecord>> {
+        let Some(_lock) = lock(directory)? else {
+            tracing::debug!("{}: another process is at it", directory.display());
+            return Ok(None);
+        };
+        let record = match self.finished(directory)? {
+            // Another process has just done it.
+            Some(record) => record,
+            None => self.train(directory, resume, observer, stop)?,
+        };
+        remove_checkpoint(directory);
+        Ok(Some(record))
+    }
+
+    fn train(
+        &self,
+        directory: &Path,
+        resume: bool,
+        observer: &dyn Observer,
+        stop: &AtomicBool,
     ) -> Result<RunRecord> {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("cannot make the folder {}", directory.display()))?;
+        let _watch = interrupt::watch();
         let regularizer = &self.config.regularizer;
         let features = regularizer.features(self.dataset)?;
         let seeds = SeedStreams::new(self.seed);
@@ -103,6 +125,13 @@ impl Job<'_> {
         };
         regularizer.install(&mut network, &features, &self.config.train, seeds)?;
         let run_id = self.run_id()?;
+        tracing::debug!(
+            "{}: run {run_id} in {}, {} dense and {} table parameters",
+            self.title(),
+            directory.display(),
+            model.num_params_dense,
+            model.num_params_embedding
+        );
         let spec = RunSpec {
             run_id: &run_id,
             config: &self.config.train,
@@ -177,10 +206,37 @@ impl Job<'_> {
         record.result_sha256 = record.compute_result_sha256()?;
         let text = serde_json::to_string_pretty(&record)? + "\n";
         write_atomic(&directory.join(RECORD_FILE), text.as_bytes())?;
-        // A finished run is not continued, so its checkpoint is only weight; a leftover harms nobody.
-        let _ = std::fs::remove_dir_all(directory.join("checkpoint"));
         Ok(record)
     }
+}
+
+/// Where a run's state lies while it is not finished, and the lock of who is at it.
+const CHECKPOINT_FOLDER: &str = "checkpoint";
+
+/// The right to write into a run's directory, which is made if need be; none when another process has it.
+///
+/// The lock goes with the checkpoint when a run is finished. Whoever waited for it and now holds a file that is
+/// no longer there finds the record.
+pub fn lock(directory: &Path) -> Result<Option<FileLock>> {
+    let folder = directory.join(CHECKPOINT_FOLDER);
+    let mut attempts = 0;
+    loop {
+        let locked = std::fs::create_dir_all(&folder)
+            .map_err(|source| ctr_core::Error::Write { path: folder.clone(), source })
+            .and_then(|()| FileLock::try_new(&folder.join("lock")));
+        attempts += 1;
+        match locked {
+            // Another process finished in between and took the folder away.
+            Err(ctr_core::Error::Write { source, .. })
+                if source.kind() == ErrorKind::NotFound && attempts < 3 => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// A finished run is not continued, so its checkpoint is only weight; a leftover harms nobody.
+pub fn remove_checkpoint(directory: &Path) {
+    let _ = std::fs::remove_dir_all(directory.join(CHECKPOINT_FOLDER));
 }
 
 fn reference(dataset: &Dataset) -> DatasetReference {
@@ -210,9 +266,8 @@ pub fn stored_network(
     let bytes = std::fs::read(&path)
         .with_context(|| format!("cannot read the weights {}", path.display()))?;
     let mut network = config.model.network(schema, SeedStreams::new(seed))?;
-    network
-        .weights
-        .import(&NamedTensors::from_bytes(&bytes)?)
+    NamedTensors::from_bytes(&bytes)
+        .and_then(|stored| network.weights.import(&stored))
         .with_context(|| format!("{}", path.display()))?;
     Ok(network)
 }
@@ -228,18 +283,8 @@ pub fn read_run(directory: &Path) -> Result<(RunRecord, RunConfig)> {
 /// Reads the record of a run directory.
 pub fn read_record(directory: &Path) -> Result<RunRecord> {
     let path = directory.join(RECORD_FILE);
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("{} holds no finished run: cannot read {RECORD_FILE}", directory.display())
-    })?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
-    let version = value.get("schema_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
-    if version > u64::from(RECORD_SCHEMA_VERSION) {
-        bail!(
-            "{} has schema version {version}, this program reads up to {RECORD_SCHEMA_VERSION}: \
-             use a newer din-repro",
-            path.display()
-        );
+    if !path.exists() {
+        bail!("{} holds no finished run: it has no {RECORD_FILE}", directory.display());
     }
-    serde_json::from_value(value).with_context(|| format!("{}", path.display()))
+    Ok(ctr_report::read_record(&path)?)
 }

@@ -3,6 +3,7 @@
 //! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
 //! 2 wrong usage or bad input, 130 interrupted with state kept.
 
+mod allocator;
 mod background;
 mod cli;
 mod commands;
@@ -16,19 +17,22 @@ mod fetch;
 mod grid;
 mod interrupt;
 mod job;
+mod log;
 mod output;
 mod plan;
 mod progress;
+mod queue;
 mod registry;
 mod regularizer;
 mod serving;
 mod suite;
 
 use clap::Parser;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     let arguments = match cli::Cli::try_parse() {
@@ -40,7 +44,10 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match commands::run(arguments) {
+    log::install(if arguments.quiet { log::LogLevel::Error } else { arguments.log });
+    // Whatever happens, a user gets a sentence and an exit code.
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));
+    match ended.unwrap_or_else(|payload| Err(failure::defect(&*payload))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }

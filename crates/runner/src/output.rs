@@ -1,4 +1,4 @@
-//! Results to stdout, messages to stderr.
+//! Results to stdout.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -32,11 +32,6 @@ pub fn formatted(
         Format::Text => result(&text()),
         Format::Json => result(&serde_json::to_string_pretty(value)?),
     }
-}
-
-/// Prints a message to stderr; a closed stderr is nobody's concern.
-pub fn message(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A whole number with separators: 1,689,188.

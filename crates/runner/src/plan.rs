@@ -126,6 +126,12 @@ pub fn second_jobs<'d>(rows: &[Row<'d>], records: &[RunRecord]) -> Result<Vec<Jo
     Ok(longest_first(jobs))
 }
 
+/// How many runs [`second_jobs`] will give at most, whatever is chosen.
+pub fn repetitions(rows: &[Row<'_>]) -> usize {
+    let searched = rows.iter().filter(|row| row.points.len() > 1);
+    searched.map(|row| row.seeds.len().saturating_sub(1)).sum()
+}
+
 impl<'d> Row<'d> {
     fn jobs<'r>(
         &self,

@@ -1,20 +1,20 @@
 //! What one sees while it runs: bars on a terminal, plain lines elsewhere.
 
-use crate::output;
+use crate::log::BARS;
+use crate::{environment, output};
 use ctr_core::CurvePoint;
 use ctr_nn::Network;
 use ctr_train::Observer;
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// All bars of one command.
-#[derive(Clone)]
+/// What one command tells of its progress.
+#[derive(Clone, Copy)]
 pub struct Progress {
-    bars: MultiProgress,
     terminal: bool,
     quiet: bool,
 }
@@ -22,17 +22,7 @@ pub struct Progress {
 impl Progress {
     /// Bars on stderr, if that is a terminal; nothing at all when `quiet`.
     pub fn new(quiet: bool) -> Self {
-        Self { bars: MultiProgress::new(), terminal: std::io::stderr().is_terminal(), quiet }
-    }
-
-    /// A line that stays.
-    pub fn line(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
-        if !self.terminal || self.bars.println(text).is_err() {
-            output::message(text);
-        }
+        Self { terminal: std::io::stderr().is_terminal(), quiet }
     }
 
     /// The bar of a grid of `jobs` runs.
@@ -59,7 +49,7 @@ impl Progress {
         if !self.terminal || self.quiet {
             return ProgressBar::hidden();
         }
-        let bar = self.bars.add(ProgressBar::new(length));
+        let bar = BARS.add(ProgressBar::new(length));
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -69,7 +59,7 @@ impl Progress {
     /// An observer for one run.
     pub fn run(&self, title: &str) -> RunProgress {
         RunProgress {
-            progress: self.clone(),
+            progress: *self,
             title: title.to_string(),
             bar: Mutex::new(ProgressBar::hidden()),
             rows_a_step: Arc::new(AtomicU64::new(0)),
@@ -77,6 +67,9 @@ impl Progress {
         }
     }
 }
+
+/// Steps from one look at the memory to the next.
+const MEMORY_EVERY_STEPS: u64 = 10_000;
 
 /// The bar of one run.
 pub struct RunProgress {
@@ -125,6 +118,10 @@ impl Observer for RunProgress {
         if step.is_multiple_of(64) {
             self.bar().set_position(step);
         }
+        if step.is_multiple_of(MEMORY_EVERY_STEPS) {
+            let bytes = environment::resident_bytes().unwrap_or_default();
+            tracing::debug!("{}: step {step}, {} MiB of memory", self.title, bytes >> 20);
+        }
     }
 
     fn evaluated(&self, point: &CurvePoint, chosen: bool, _: &Network) {
@@ -138,13 +135,13 @@ impl Observer for RunProgress {
             let (begun, first) = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
             let rows = (point.step - first) * self.rows_a_step.load(Ordering::Relaxed);
             let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-9);
-            self.progress.line(&format!(
+            tracing::info!(
                 "{}: step {} epoch {:.2} {summary}{mark}, {} samples/s with evaluations",
                 self.title,
                 point.step,
                 point.epoch,
                 output::grouped(rate as u64)
-            ));
+            );
         }
     }
 }

@@ -15,6 +15,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 #[path = "../benches/electronics_like/mod.rs"]
@@ -162,8 +163,9 @@ fn time_steps(model: &str, rows: usize, batches: &[Batch], seconds: Duration) ->
 fn time_score(model: &str, rows: usize, batches: &[Batch], seconds: Duration) -> Outcome<f64> {
     let (dataset, _) = dataset(batches);
     let network = network(model)?;
+    let never = AtomicBool::new(false);
     repeat(seconds, || {
-        Ok(ctr_train::score_split(&network, &dataset, Split::Test, rows, None)?.len())
+        Ok(ctr_train::score_split(&network, &dataset, Split::Test, rows, None, &never)?.len())
     })
 }
 

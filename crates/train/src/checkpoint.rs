@@ -52,7 +52,10 @@ pub(crate) fn save(
         std::fs::create_dir_all(folder)
             .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
     }
-    Ok(write_atomic(&path, &state.to_bytes()?)?)
+    let bytes = state.to_bytes()?;
+    write_atomic(&path, &bytes)?;
+    tracing::debug!("{}: step {}, {} bytes", path.display(), progress.step, bytes.len());
+    Ok(())
 }
 
 /// Reads the checkpoint of `run_id` into network and optimizer.
@@ -78,5 +81,6 @@ pub(crate) fn load(
     optimizer
         .import(&network.weights, &state, progress.step)
         .map_err(|error| fail(error.to_string()))?;
+    tracing::debug!("{}: goes on after step {}", path.display(), progress.step);
     Ok(progress)
 }

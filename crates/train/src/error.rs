@@ -23,13 +23,16 @@ pub enum Error {
     #[error(transparent)]
     Core(#[from] ctr_core::Error),
     /// A checkpoint that cannot be continued.
-    #[error("{path}: {reason}; train without --resume to begin anew")]
+    #[error("{path}: {reason}; train without --resume, or remove the run's folder, to begin anew")]
     Checkpoint {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+    /// Asked to stop.
+    #[error("stopped")]
+    Interrupted,
     /// A file that cannot be read or written.
     #[error("{path}: {source}")]
     Io {

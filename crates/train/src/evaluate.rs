@@ -5,6 +5,7 @@ use ctr_core::{Batch, Dataset, Split};
 use ctr_metrics::GaucVariant;
 use ctr_nn::{Network, Occurrences, ScoringMemory, Weights};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Metrics of one split.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,13 +40,14 @@ impl Evaluation {
 /// their boundaries do not depend on the number of threads, so neither do the bits.
 ///
 /// # Errors
-/// When the dataset does not fit the network.
+/// When the dataset does not fit the network; [`Error::Interrupted`] when `stop` was raised in between.
 pub fn score_split(
     network: &Network,
     dataset: &Dataset,
     split: Split,
     batch_size: usize,
     max_history: Option<u32>,
+    stop: &AtomicBool,
 ) -> Result<Vec<f32>> {
     let rows: Vec<u32> = (0..dataset.split(split).rows() as u32).collect();
     let parts: Vec<Vec<f32>> = rows
@@ -53,11 +55,14 @@ pub fn score_split(
         .map_init(
             || (Batch::default(), ScoringMemory::default()),
             |(batch, memory), rows| {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
                 dataset.fill_batch(split, rows, max_history, batch);
-                network.score(batch, memory)
+                Ok(network.score(batch, memory)?)
             },
         )
-        .collect::<std::result::Result<_, _>>()?;
+        .collect::<Result<_>>()?;
     Ok(parts.concat())
 }
 

@@ -5,10 +5,12 @@ mod config;
 mod error;
 mod evaluate;
 mod events;
+mod losses;
 mod run;
 
 pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
 pub use config::TrainConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, count_occurrences, score_split};
+pub use losses::{LOSSES_FILE, read_losses};
 pub use run::{Chosen, Observer, Outcome, RunSpec, Silent, signature, train};

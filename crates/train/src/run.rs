@@ -2,6 +2,7 @@
 
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
 use crate::events::EventLog;
+use crate::losses::LossLog;
 use crate::{Error, Evaluation, Result, TrainConfig, score_split};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
@@ -92,8 +93,8 @@ pub enum Outcome {
 
 /// Trains `network` (fresh from its initialization) on `dataset`.
 ///
-/// `stop` is looked at after every step; when it is true the run writes a checkpoint and ends as
-/// [`Outcome::Interrupted`].
+/// `stop` is looked at after every step and within evaluations; when it is true the run writes a checkpoint and
+/// ends as [`Outcome::Interrupted`].
 ///
 /// # Errors
 /// When settings, data, checkpoint or disk do not allow the run. A diverged loss is an outcome.
@@ -114,20 +115,20 @@ pub fn train(
             )));
         }
     }
-    let optimizer = Optimizer::new(spec.config.optimizer.clone(), &network.weights)?;
-    let events = EventLog::open(spec.directory)?;
-    let mut run = Run { spec, dataset, network, optimizer, events, progress: Progress::default() };
-    run.progress.run_id = spec.run_id.to_string();
-    // Below every gAUC; JSON knows no infinity.
-    run.progress.best_value = -1.0;
-    if spec.resume && spec.directory.join(CHECKPOINT_FILE).exists() {
-        run.progress =
-            checkpoint::load(spec.directory, spec.run_id, &mut run.network, &mut run.optimizer)?;
-        run.events.write("resumed", &json!({"step": run.progress.step}))?;
+    let mut network = network;
+    let mut optimizer = Optimizer::new(spec.config.optimizer.clone(), &network.weights)?;
+    let mut events = EventLog::open(spec.directory)?;
+    let progress = if spec.resume && spec.directory.join(CHECKPOINT_FILE).exists() {
+        let progress = checkpoint::load(spec.directory, spec.run_id, &mut network, &mut optimizer)?;
+        events.write("resumed", &json!({"step": progress.step}))?;
+        progress
     } else {
-        run.events.write("started", &json!({"run_id": spec.run_id}))?;
-    }
-    run.go(observer, stop)
+        events.write("started", &json!({"run_id": spec.run_id}))?;
+        // Below every gAUC; JSON knows no infinity.
+        Progress { run_id: spec.run_id.to_string(), best_value: -1.0, ..Progress::default() }
+    };
+    let losses = LossLog::open(spec.directory, progress.step)?;
+    Run { spec, dataset, network, optimizer, events, losses, progress }.go(observer, stop)
 }
 
 struct Run<'r> {
@@ -136,6 +137,7 @@ struct Run<'r> {
     network: Network,
     optimizer: Optimizer,
     events: EventLog,
+    losses: LossLog,
     progress: Progress,
 }
 
@@ -152,7 +154,25 @@ impl Run<'_> {
         let mut order = Vec::new();
         let mut order_of = u64::MAX;
         let mut status = Status::Finished;
-        while self.progress.step < steps && !self.patience_is_over() {
+        loop {
+            if self.evaluation_is_due(per_epoch, steps) {
+                match self.evaluate(per_epoch, observer, stop) {
+                    Ok(()) => self.save()?,
+                    Err(Error::Interrupted) => return self.interrupted(),
+                    Err(Error::Metric { source: ctr_metrics::Error::Nan { row }, .. }) => {
+                        self.events.write("diverged", &json!({"scored_row": row}))?;
+                        status = Status::Diverged;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if self.progress.step >= steps || self.patience_is_over() {
+                break;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return self.interrupted();
+            }
             let (epoch, index) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
             if order_of != epoch {
                 order = self.permutation(epoch);
@@ -168,7 +188,10 @@ impl Run<'_> {
             let rows = &order[from..(from + config.batch_size).min(order.len())];
             self.dataset.fill_batch(Split::Train, rows, config.history_limit(), &mut batch);
             match self.network.train_step(&batch, &mut self.optimizer) {
-                Ok(report) => self.progress.loss_sum += report.loss,
+                Ok(report) => {
+                    self.progress.loss_sum += report.loss;
+                    self.losses.push(report.loss)?;
+                }
                 Err(ctr_nn::Error::Diverged { step, loss }) => {
                     self.events
                         .write("diverged", &json!({"step": step, "loss": loss.to_string()}))?;
@@ -182,35 +205,24 @@ impl Run<'_> {
             self.progress.loss_count += 1;
             self.progress.step += 1;
             observer.stepped(self.progress.step);
-
-            let due = self.progress.step == steps || self.evaluation_is_due(per_epoch);
-            if due {
-                match self.evaluate(per_epoch, observer) {
-                    Err(Error::Metric { source: ctr_metrics::Error::Nan { row }, .. }) => {
-                        self.events.write("diverged", &json!({"scored_row": row}))?;
-                        status = Status::Diverged;
-                        break;
-                    }
-                    other => other?,
-                }
-            }
             let every = config.checkpoint_every_steps;
-            if due || (every > 0 && self.progress.step.is_multiple_of(every)) {
+            if every > 0 && self.progress.step.is_multiple_of(every) {
                 self.save()?;
             }
-            if stop.load(Ordering::Relaxed) && self.progress.step < steps {
-                if !due {
-                    self.save()?;
-                }
-                self.events.write("interrupted", &json!({"step": self.progress.step}))?;
-                return Ok(Outcome::Interrupted { step: self.progress.step });
-            }
         }
-        self.finish(status)
+        self.finish(status, stop)
     }
 
-    fn save(&self) -> Result<()> {
+    fn save(&mut self) -> Result<()> {
+        self.losses.sync()?;
         checkpoint::save(self.spec.directory, &self.network, &self.optimizer, &self.progress)
+    }
+
+    fn interrupted(mut self) -> Result<Outcome> {
+        self.save()?;
+        let step = self.progress.step;
+        self.events.write("interrupted", &json!({"step": step}))?;
+        Ok(Outcome::Interrupted { step })
     }
 
     fn permutation(&self, epoch: u64) -> Vec<u32> {
@@ -221,14 +233,18 @@ impl Run<'_> {
         order
     }
 
-    fn evaluation_is_due(&self, per_epoch: u64) -> bool {
+    /// Whether the last step is to be evaluated and was not: a run may have been stopped in its evaluation.
+    fn evaluation_is_due(&self, per_epoch: u64, steps: u64) -> bool {
         let (step, config) = (self.progress.step, self.spec.config);
+        if step == 0 || self.progress.curve.last().is_some_and(|point| point.step == step) {
+            return false;
+        }
         let parts = config.evaluations_per_epoch.min(per_epoch);
         let within = (step - 1) % per_epoch + 1;
         let at_part =
             parts > 0 && (1..=parts).any(|part| within == (part * per_epoch).div_ceil(parts));
         let every = config.evaluate_every_steps;
-        at_part || (every > 0 && step.is_multiple_of(every))
+        step == steps || at_part || (every > 0 && step.is_multiple_of(every))
     }
 
     fn patience_is_over(&self) -> bool {
@@ -238,22 +254,28 @@ impl Run<'_> {
             && self.progress.curve.last().is_some_and(|point| point.epoch >= config.min_epochs)
     }
 
-    fn score(&mut self, split: Split) -> Result<Vec<f32>> {
+    fn score(&mut self, split: Split, stop: &AtomicBool) -> Result<Vec<f32>> {
         let config = self.spec.config;
         let begun = Instant::now();
         let size = config.evaluation_batch_size;
-        let scores = score_split(&self.network, self.dataset, split, size, config.history_limit())?;
+        let history = config.history_limit();
+        let scores = score_split(&self.network, self.dataset, split, size, history, stop)?;
         self.progress.eval_seconds += begun.elapsed().as_secs_f64();
         self.progress.eval_rows += scores.len() as u64;
         Ok(scores)
     }
 
-    fn evaluate(&mut self, per_epoch: u64, observer: &dyn Observer) -> Result<()> {
+    fn evaluate(
+        &mut self,
+        per_epoch: u64,
+        observer: &dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<()> {
         let mut of = |split: Split| -> Result<Option<Evaluation>> {
             if self.dataset.split(split).rows() == 0 {
                 return Ok(None);
             }
-            let scores = self.score(split)?;
+            let scores = self.score(split, stop)?;
             Ok(Some(Evaluation::of(self.dataset, split, &scores)?))
         };
         let (valid, test) = (of(Split::Validation)?, of(Split::Test)?);
@@ -299,7 +321,8 @@ impl Run<'_> {
     }
 
     /// Scores test once more with the chosen weights, as a stranger with the model file would.
-    fn finish(mut self, status: Status) -> Result<Outcome> {
+    fn finish(mut self, status: Status, stop: &AtomicBool) -> Result<Outcome> {
+        self.losses.sync()?;
         let chosen = match self.progress.best {
             // A run that diverged has no result, whatever it reached before.
             Some(best) if status == Status::Finished => {
@@ -307,7 +330,13 @@ impl Run<'_> {
                 let bytes = std::fs::read(&path)
                     .map_err(|source| Error::Io { path: path.clone(), source })?;
                 self.network.weights.import(&NamedTensors::from_bytes(&bytes)?)?;
-                let scores = self.score(Split::Test)?;
+                let scores = match self.score(Split::Test, stop) {
+                    // The checkpoint of the last evaluation has all.
+                    Err(Error::Interrupted) => {
+                        return Ok(Outcome::Interrupted { step: self.progress.step });
+                    }
+                    scores => scores?,
+                };
                 let test = Evaluation::of(self.dataset, Split::Test, &scores)?;
                 let curve = &self.progress.curve;
                 let peak = curve.iter().filter_map(|point| point.test_gauc).fold(0.0, f64::max);

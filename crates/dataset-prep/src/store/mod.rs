@@ -17,7 +17,7 @@ use crate::columns::decode;
 use crate::form::Form;
 use crate::manifest::{Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
 use crate::{Error, Result};
-use ctr_core::{Dataset, Protocol, sha256_hex};
+use ctr_core::{Dataset, FileLock, Protocol, Workshop, sha256_hex};
 use polars::prelude::DataFrame;
 use serde::Deserialize;
 use std::fs;
@@ -46,7 +46,7 @@ pub(crate) fn replace(
     out: &Path,
     fill: impl FnOnce(&mut Folder) -> Result<Manifest>,
 ) -> Result<Manifest> {
-    let replace = replaceable(out)?;
+    replaceable(out)?;
     let write_error = |path: &Path| {
         let path = path.to_path_buf();
         move |source| Error::Write { path, source }
@@ -57,10 +57,7 @@ pub(crate) fn replace(
     };
     fs::create_dir_all(parent).map_err(write_error(parent))?;
     // Removed with all that is left in it when this function ends, well or not.
-    let workshop = tempfile::Builder::new()
-        .prefix(".preparing-")
-        .tempdir_in(parent)
-        .map_err(write_error(parent))?;
+    let workshop = Workshop::new(parent, ".preparing-")?;
     // The temporary folder itself is private; the one inside gets the usual permissions.
     let fresh = workshop.path().join("fresh");
     fs::create_dir(&fresh).map_err(write_error(&fresh))?;
@@ -72,6 +69,9 @@ pub(crate) fn replace(
     text.push('\n');
     folder::put(&fresh.join(MANIFEST), text.as_bytes())?;
 
+    // Two programs may be at it: each takes the place of what is there by now.
+    let _lock = FileLock::wait(&parent.join(".replacing.lock"), || ())?;
+    let replace = replaceable(out)?;
     let old = workshop.path().join("old");
     if replace {
         fs::rename(out, &old).map_err(write_error(out))?;
@@ -83,6 +83,7 @@ pub(crate) fn replace(
         }
         return Err(Error::Write { path: out.to_path_buf(), source });
     }
+    tracing::debug!("{}: {} files in place", out.display(), manifest.files.len());
     Ok(manifest)
 }
 
@@ -130,7 +131,16 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
         let reason = "the schema in manifest.json does not fit the files";
         return Err(Error::damaged(dir, format!("{reason}; {AGAIN}")));
     }
-    content.dataset(&manifest, protocol.unwrap_or(manifest.protocol))
+    let dataset = content.dataset(&manifest, protocol.unwrap_or(manifest.protocol))?;
+    tracing::debug!(
+        "{}: opened, {} {} train, {} validation and {} test rows, content {found}",
+        dir.display(),
+        dataset.protocol,
+        dataset.train.rows(),
+        dataset.validation.rows(),
+        dataset.test.rows()
+    );
+    Ok(dataset)
 }
 
 /// Compares counts of the manifest with what the files have.
@@ -179,11 +189,21 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest> {
         ));
     }
     let manifest: Manifest = serde_json::from_slice(&text).map_err(fail)?;
+    // It becomes the name of folders.
+    if !is_name(&manifest.id) {
+        let reason = format!("id {:?}, expected letters, digits, '-', '_' and '.'", manifest.id);
+        return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+    }
     if manifest.layout == Layout::Reviews && manifest.negatives != NEGATIVES {
         let reason = format!("negatives {:?}, expected {NEGATIVES:?}", manifest.negatives);
         return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
     }
     Ok(manifest)
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(allowed)
 }
 
 /// Reads one Parquet file after comparing its size and hash with the manifest.

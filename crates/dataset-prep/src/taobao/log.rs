@@ -7,7 +7,7 @@ use crate::assemble::RawRows;
 use crate::manifest::FileRecord;
 use crate::records::Records;
 use crate::{Error, Result};
-use ctr_core::{EventColumn, Sequences};
+use ctr_core::{EventColumn, Sequences, Workshop};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl Impressions {
 
 /// The log in parts of neighboring users, on disk.
 struct Parts {
-    folder: tempfile::TempDir,
+    folder: Workshop,
     users_a_part: usize,
     files: Vec<BufWriter<File>>,
 }
@@ -75,9 +75,7 @@ impl Parts {
         let events = bytes * unfolded / SHORTEST_LINE;
         let parts = (events * EVENT_BYTES as u64).div_ceil((memory_limit / 4).max(1)) as usize;
         let parts = parts.clamp(1, MOST_PARTS.min(users.max(1)));
-        let folder = tempfile::Builder::new().prefix("din-repro-log-").tempdir();
-        let folder =
-            folder.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
+        let folder = Workshop::new(&std::env::temp_dir(), "din-repro-log-")?;
         let mut all =
             Self { folder, users_a_part: users.div_ceil(parts).max(1), files: Vec::new() };
         for part in 0..parts {

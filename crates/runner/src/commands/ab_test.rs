@@ -2,7 +2,6 @@
 
 use super::pool;
 use crate::cli::AbTestArguments;
-use crate::progress::Progress;
 use crate::serving::{Arm, Serving, check_schema};
 use crate::{data, job, output};
 use anyhow::{Context, Result, bail};
@@ -11,8 +10,7 @@ use ctr_dataset_prep::{AdWorld, ads_scale, read_manifest};
 use ctr_nn::Network;
 use std::path::Path;
 
-pub fn ab_test(arguments: &AbTestArguments, quiet: bool) -> Result<()> {
-    let progress = Progress::new(quiet);
+pub fn ab_test(arguments: &AbTestArguments) -> Result<()> {
     let (first, _) = job::read_run(&arguments.a)?;
     let folder = arguments
         .data
@@ -35,7 +33,7 @@ pub fn ab_test(arguments: &AbTestArguments, quiet: bool) -> Result<()> {
         requests: arguments.requests,
         candidates: arguments.candidates,
     };
-    progress.line("measuring the time of single requests");
+    tracing::info!("measuring the time of single requests");
     a.latency = Some(serving.latency(&model_a)?);
     b.latency = Some(serving.latency(&model_b)?);
     let truth =
@@ -48,7 +46,7 @@ pub fn ab_test(arguments: &AbTestArguments, quiet: bool) -> Result<()> {
         for (arm, day) in arms.iter_mut().zip(served) {
             arm.days.push(day);
         }
-        progress.line(&format!("day {} of {} served", day + 1, arguments.days));
+        tracing::info!("day {} of {} served", day + 1, arguments.days);
     }
     let record = AbTestRecord {
         schema_version: AB_TEST_SCHEMA_VERSION,
@@ -65,7 +63,7 @@ pub fn ab_test(arguments: &AbTestArguments, quiet: bool) -> Result<()> {
     }
     let text = serde_json::to_string_pretty(&record)? + "\n";
     write_atomic(&arguments.out, text.as_bytes())?;
-    progress.line(&format!("written to {}", arguments.out.display()));
+    tracing::info!("written to {}", arguments.out.display());
     output::formatted(arguments.format, &record, || ctr_report::ab_test_markdown(&record))
 }
 

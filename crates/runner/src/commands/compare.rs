@@ -92,7 +92,7 @@ fn load(named: &str) -> Result<Group> {
     for folder in &folders {
         let record = job::read_record(folder)?;
         if record.status == Status::Diverged {
-            output::message(&format!("{}: diverged, left out", folder.display()));
+            tracing::info!("{}: diverged, left out", folder.display());
             continue;
         }
         if let Some((one, _)) = runs.first()

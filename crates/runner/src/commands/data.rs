@@ -85,7 +85,7 @@ fn simulate_log(
 ) -> Result<()> {
     let folder = folder(out, &ads_dataset_id(scale));
     let manifest = data::simulate_log(scale, seed, protocol, &folder)?;
-    output::message(&format!("written to {}", folder.display()));
+    tracing::info!("written to {}", folder.display());
     output::formatted(format, &manifest, || {
         let mut text = format!("{} (simulated)\n", manifest.id);
         for (name, &count) in &manifest.counts {
@@ -113,7 +113,7 @@ fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Chec
     prepared.write(&folder)?;
     for check in checks {
         let (name, wanted) = (check.name.replace('_', " "), grouped(check.expected));
-        output::message(&match check.found {
+        let text = match check.found {
             None => format!("{name}: {wanted} published, not in this form of the files"),
             Some(found) if check.holds() => format!("{name}: {}, as published", grouped(found)),
             Some(found) => format!(
@@ -121,9 +121,10 @@ fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Chec
                 grouped(found),
                 manifest.id
             ),
-        });
+        };
+        tracing::info!("{text}");
     }
-    output::message(&format!("written to {}", folder.display()));
+    tracing::info!("written to {}", folder.display());
     print(format, &statistics)
 }
 

@@ -1,11 +1,10 @@
-//! `eval` and `verify`: does a stored result hold?
+//! `eval`: does a stored number hold?
 
 use super::pool;
 use crate::cli::EvalArguments;
 use crate::config::RunConfig;
 use crate::failure::Failure;
-use crate::job::{self, Job};
-use crate::progress::Progress;
+use crate::job;
 use crate::{data, interrupt, output};
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, RunRecord, Split};
@@ -14,14 +13,20 @@ use ctr_train::{Evaluation, score_split};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-struct Stored {
-    directory: PathBuf,
-    record: RunRecord,
-    config: RunConfig,
-    dataset: Dataset,
+/// A finished run and its data.
+pub struct Stored {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// Its record.
+    pub record: RunRecord,
+    /// The configuration in the record.
+    pub config: RunConfig,
+    /// Its data, which has the content that the record names.
+    pub dataset: Dataset,
 }
 
-fn load(arguments: &EvalArguments) -> Result<Stored> {
+/// Reads the run that the arguments name, and its data.
+pub fn load(arguments: &EvalArguments) -> Result<Stored> {
     let directory = arguments
         .run
         .as_ref()
@@ -54,8 +59,9 @@ pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
     let network = job::stored_network(&directory, &config, &features.schema, record.seed)?;
     let history = (config.train.max_history > 0).then_some(config.train.max_history);
     let size = config.train.evaluation_batch_size;
-    let scores = pool(arguments.threads)?
-        .install(|| score_split(&network, &features, Split::Test, size, history))?;
+    let scores = pool(arguments.threads)?.install(|| {
+        score_split(&network, &features, Split::Test, size, history, interrupt::flag())
+    })?;
     let test = Evaluation::of(&dataset, Split::Test, &scores)?;
     let variants: Vec<(&str, f64)> = [
         ("authors", GaucVariant::Authors),
@@ -96,54 +102,4 @@ pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
         .into());
     }
     Ok(())
-}
-
-pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
-    let Stored { directory, record, config, dataset } = load(arguments)?;
-    let job = Job { dataset: &dataset, config, seed: record.seed };
-    let again = std::env::temp_dir().join(format!("din-repro-verify-{}", std::process::id()));
-    let progress = Progress::new(quiet);
-    let observer = progress.run(&job.title());
-    let repeated =
-        pool(arguments.threads)?.install(|| job.run(&again, false, &observer, interrupt::flag()));
-    observer.close();
-    // Only a copy of what the repeated record says.
-    let _ = std::fs::remove_dir_all(&again);
-    let repeated = repeated?;
-    let equal = repeated.result_sha256 == record.result_sha256;
-    let differs = first_difference(&record, &repeated);
-    let value = json!({
-        "run": directory,
-        "recorded_result_sha256": record.result_sha256,
-        "repeated_result_sha256": repeated.result_sha256,
-        "equal": equal,
-        "first_difference": differs,
-    });
-    output::formatted(arguments.format, &value, || {
-        if equal {
-            format!("{}: the same bits, result sha256 {}", job.title(), record.result_sha256)
-        } else {
-            format!("{}: not the same bits", job.title())
-        }
-    })?;
-    if equal {
-        return Ok(());
-    }
-    let place = differs.unwrap_or_else(|| "not in the curve, but in weights or settings".into());
-    Err(Failure::Expectation(format!("the first difference is {place}")).into())
-}
-
-/// The first evaluation in which two runs differ.
-fn first_difference(left: &RunRecord, right: &RunRecord) -> Option<String> {
-    if left.run_id != right.run_id {
-        return Some(format!(
-            "the run id, {} against {}: another version of this program",
-            left.run_id, right.run_id
-        ));
-    }
-    let pairs = left.curve.iter().zip(&right.curve);
-    pairs
-        .into_iter()
-        .find(|(left, right)| left != right)
-        .map(|(left, _)| format!("at step {}", left.step))
 }

@@ -37,6 +37,6 @@ pub fn fetch(arguments: &FetchArguments, quiet: bool) -> Result<()> {
     } else {
         format!(" --raw {}", folder.display())
     };
-    progress.line(&format!("next: din-repro prep {}{raw}", dataset.id));
+    tracing::info!("next: din-repro prep {}{raw}", dataset.id);
     Ok(())
 }

@@ -3,21 +3,27 @@
 mod ab_test;
 mod compare;
 mod data;
+mod doctor;
 mod evaluate;
 mod fetch;
 mod reproduce;
 mod signature;
 mod train;
+mod verify;
 
 use crate::cli::{Cli, Command};
-use crate::interrupt;
+use crate::{environment, interrupt};
 use anyhow::Result;
 
 /// Does what the command line says.
 pub fn run(arguments: Cli) -> Result<()> {
     interrupt::install();
     let quiet = arguments.quiet;
+    if !matches!(arguments.command, Command::Doctor(_)) {
+        environment::begin_threads()?;
+    }
     match arguments.command {
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Datasets(arguments) => data::datasets(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments, quiet),
         Command::Prep(arguments) => data::prep(&arguments),
@@ -25,12 +31,12 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Stats(arguments) => data::stats(&arguments),
         Command::Train(arguments) => train::train(&arguments, quiet),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
-        Command::Verify(arguments) => evaluate::verify(&arguments, quiet),
+        Command::Verify(arguments) => verify::verify(&arguments, quiet),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Signature(arguments) => signature::signature(&arguments),
-        Command::AbTest(arguments) => ab_test::ab_test(&arguments, quiet),
+        Command::AbTest(arguments) => ab_test::ab_test(&arguments),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, quiet),
-        Command::Report(arguments) => reproduce::report(&arguments, quiet),
+        Command::Report(arguments) => reproduce::report(&arguments),
     }
 }
 
@@ -39,6 +45,5 @@ fn pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
     if threads == Some(0) {
         anyhow::bail!("--threads 0: expected at least 1");
     }
-    let threads = threads.unwrap_or_else(crate::environment::cores);
-    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?)
+    environment::pool(threads.unwrap_or_else(environment::cores))
 }

@@ -1,12 +1,15 @@
 //! `reproduce` and `report`.
 
 use crate::cli::{ReportArguments, ReproduceArguments};
+use crate::data::Places;
+use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
 use crate::{background, config, data, environment, exhibits, expected, fetch, grid, output, plan};
 use anyhow::{Context, Result};
-use ctr_core::Dataset;
+use ctr_core::{Dataset, FileLock, RunRecord};
 use ctr_report::{Background, ReportOptions, ReportSummary};
+use ctr_train::CHECKPOINT_FILE;
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,35 +17,34 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let begun = Instant::now();
     let suite = Suite::find(&arguments.suite)?;
     let progress = Progress::new(quiet);
-    progress.line(&format!("suite {}: {}", arguments.suite, suite.description));
+    tracing::info!("suite {}: {}", arguments.suite, suite.description);
     let runs = arguments.out.join("runs");
+    if arguments.dry_run {
+        return dry_run(&suite, arguments, &runs, progress);
+    }
     // A folder that cannot be written should be known before hours of training.
     std::fs::create_dir_all(&runs)
         .with_context(|| format!("cannot make the folder {}", runs.display()))?;
-    let datasets = datasets(&suite, arguments, &progress)?;
+    let datasets = datasets(&suite, arguments, progress)?;
     let suites = suite.with_included()?;
     let rows = plan::rows(&suites, &datasets)?;
     let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
     let jobs = plan::first_jobs(&rows);
-    progress.line(&format!("{} runs, {workers} at a time", jobs.len()));
+    tracing::info!("{} runs, {workers} at a time", jobs.len());
     let mut records = grid::run_all(&jobs, &runs, workers, &progress)?;
     let chosen = plan::second_jobs(&rows, &records)?;
     if !chosen.is_empty() {
-        progress.line(&format!("{} runs with what validation chose", chosen.len()));
+        tracing::info!("{} runs with what validation chose", chosen.len());
         records.extend(grid::run_all(&chosen, &runs, workers, &progress)?);
     }
     let exhibited = plan::exhibited(&suites, &datasets)?;
     if !exhibited.is_empty() {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
-        progress.line(&format!("{written} runs scored in wrong ways on purpose, for the exhibits"));
+        tracing::info!("{written} runs scored in wrong ways on purpose, for the exhibits");
     }
-    let summary = write_report(&runs, &arguments.out, &progress)?;
-    progress.line(&format!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64()));
-    if arguments.check_claims {
-        expected::check(&suite, &summary.verdicts, &progress)
-    } else {
-        Ok(())
-    }
+    let summary = write_report(&runs, &arguments.out)?;
+    tracing::info!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64());
+    if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
 }
 
 /// The suite's datasets that are there, under each of its protocols. When none is, that for newcomers,
@@ -50,30 +52,35 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
 fn datasets(
     suite: &Suite,
     arguments: &ReproduceArguments,
-    progress: &Progress,
+    progress: Progress,
 ) -> Result<Vec<Dataset>> {
-    let data_dir = arguments.data_dir.as_deref();
-    let provide = |id: &str| data::provide(id, data_dir, &arguments.prepared, &suite.protocols);
+    let places = Places {
+        raw: arguments.data_dir.as_deref(),
+        prepared: &arguments.prepared,
+        dry_run: arguments.dry_run,
+    };
+    let provide = |id: &str| data::provide(id, places, &suite.protocols);
     let mut found = Vec::new();
     for id in &suite.datasets {
         match provide(id)? {
             Some(datasets) => found.extend(datasets),
-            None => progress.line(&format!(
+            None => tracing::info!(
                 "{id}: no raw files, left out (`din-repro datasets` says where to get them)"
-            )),
+            ),
         }
     }
     if let (true, Some(id)) = (found.is_empty(), &suite.newcomer) {
-        found.extend(newcomer(id, provide, progress)?.into_iter().flatten());
+        let fetch = !arguments.dry_run;
+        found.extend(newcomer(id, provide, fetch, progress)?.into_iter().flatten());
     }
     if found.is_empty() {
         if !suite.datasets.is_empty() {
-            progress.line(&format!(
+            tracing::info!(
                 "no real data is there: running on {}, which is SIMULATED; give DATA_DIR or place files \
                  in {}",
                 suite.fallback,
                 data::RAW_FOLDER
-            ));
+            );
         }
         found.extend(provide(&suite.fallback)?.into_iter().flatten());
     }
@@ -88,32 +95,99 @@ fn datasets(
 fn newcomer(
     id: &str,
     provide: impl Fn(&str) -> Result<Option<Vec<Dataset>>>,
-    progress: &Progress,
+    fetch: bool,
+    progress: Progress,
 ) -> Result<Option<Vec<Dataset>>> {
     if let Some(datasets) = provide(id)? {
         return Ok(Some(datasets));
     }
+    if !fetch {
+        tracing::info!("no data is there yet: {id} would be fetched first");
+        return Ok(None);
+    }
     let dataset = data::known(id)?;
     let folder = Path::new(data::RAW_FOLDER).join(&dataset.folder);
-    progress.line(&format!("no data is there yet: getting {id}, which is small"));
-    if let Err(error) = fetch::fetch(&dataset, &folder, progress) {
-        progress.line(&format!("{id} could not be had: {error:#}"));
+    tracing::info!("no data is there yet: getting {id}, which is small");
+    if let Err(error) = fetch::fetch(&dataset, &folder, &progress) {
+        tracing::info!("{id} could not be had: {error:#}");
         return Ok(None);
     }
     provide(id)
 }
 
-pub fn report(arguments: &ReportArguments, quiet: bool) -> Result<()> {
-    write_report(&arguments.runs, &arguments.out, &Progress::new(quiet)).map(|_| ())
+/// Says which runs there are to be and which of them are finished; writes nothing.
+fn dry_run(
+    suite: &Suite,
+    arguments: &ReproduceArguments,
+    runs: &Path,
+    progress: Progress,
+) -> Result<()> {
+    let datasets = datasets(suite, arguments, progress)?;
+    let rows = plan::rows(&suite.with_included()?, &datasets)?;
+    let jobs = plan::first_jobs(&rows);
+    let mut listed = Listed::default();
+    let records = listed.add(&jobs, runs)?;
+    let mut open = 0;
+    if records.len() == jobs.len() {
+        listed.add(&plan::second_jobs(&rows, &records)?, runs)?;
+    } else {
+        open = plan::repetitions(&rows);
+    }
+    let [finished, begun, fresh] = listed.counts;
+    let mut text = listed.text;
+    text.push_str(&format!("{finished} runs are finished, {begun} begun and {fresh} to do"));
+    if open > 0 {
+        text.push_str(&format!("; {open} more repeat what validation chooses in searches"));
+    }
+    output::result(&text)
 }
 
-fn write_report(runs: &Path, out: &Path, progress: &Progress) -> Result<ReportSummary> {
+/// Runs and how far they are.
+#[derive(Default)]
+struct Listed {
+    text: String,
+    /// Finished, begun, to do.
+    counts: [usize; 3],
+}
+
+impl Listed {
+    /// Adds runs, and gives the records of those that are finished.
+    fn add(&mut self, jobs: &[Job<'_>], runs: &Path) -> Result<Vec<RunRecord>> {
+        let mut records = Vec::new();
+        for job in jobs {
+            let name = job.directory_name()?;
+            let directory = runs.join(&name);
+            let record = job.finished(&directory)?;
+            let (state, word) = match &record {
+                Some(_) => (0, "finished"),
+                None if directory.join(CHECKPOINT_FILE).exists() => (1, "begun"),
+                None => (2, "to do"),
+            };
+            self.counts[state] += 1;
+            self.text.push_str(&format!("{word:9} {name}\n"));
+            records.extend(record);
+        }
+        Ok(records)
+    }
+}
+
+pub fn report(arguments: &ReportArguments) -> Result<()> {
+    write_report(&arguments.runs, &arguments.out).map(|_| ())
+}
+
+fn write_report(runs: &Path, out: &Path) -> Result<ReportSummary> {
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("cannot make the folder {}", out.display()))?;
+    // Of two processes the later one sees all runs, and its report is the one that stays.
+    let _lock = FileLock::wait(&out.join(".report.lock"), || {
+        tracing::info!("another process writes the report; waiting for it");
+    })?;
     let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
     let background =
         Background { scores: Some(&background::test_scores), defaults: Some(&config::default_of) };
     let summary = ctr_report::write_report(&options, &background)?;
     for warning in &summary.warnings {
-        progress.line(&format!("warning: {warning}"));
+        tracing::warn!("{warning}");
     }
     output::result(&format!(
         "{}\n{} runs on {}; the report is {}",

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::{config, data, grid, interrupt, output};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ctr_core::{Protocol, Status};
 use std::path::PathBuf;
 
@@ -29,9 +29,9 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
     let dataset = data::open(&arguments.data, arguments.protocol)?;
     let progress = Progress::new(quiet);
     if dataset.protocol == Protocol::Authors {
-        progress.line(
+        tracing::info!(
             "warning: under the authors' protocol the best test evaluation is reported, which is \
-             optimistic; use --protocol held-out for an unbiased number",
+             optimistic; use --protocol held-out for an unbiased number"
         );
     }
     let job = Job { dataset: &dataset, config, seed: arguments.seed };
@@ -41,7 +41,7 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
     };
     let record = match job.finished(&directory)? {
         Some(record) => {
-            progress.line("this run is finished already; here is its record");
+            tracing::info!("this run is finished already; here is its record");
             record
         }
         None => {
@@ -50,7 +50,12 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
             let record = threads
                 .install(|| job.run(&directory, arguments.resume, &observer, interrupt::flag()));
             observer.close();
-            record?
+            record?.with_context(|| {
+                format!(
+                    "another process is at this run in {}: wait for it, or choose another --out",
+                    directory.display()
+                )
+            })?
         }
     };
     output::formatted(arguments.format, &record, || {

@@ -2,6 +2,7 @@
 
 use super::{A, AB, B, C, C_IF, D};
 use crate::config::RunConfig;
+use crate::interrupt;
 use crate::job::Job;
 use crate::registry::ModelConfig;
 use anyhow::Result;
@@ -53,7 +54,8 @@ impl<'d> Case<'d> {
 
     pub fn score(&self, network: &Network) -> Result<Vec<f32>> {
         let size = self.config.train.evaluation_batch_size;
-        Ok(score_split(network, self.features, Split::Test, size, self.history())?)
+        let stop = interrupt::flag();
+        Ok(score_split(network, self.features, Split::Test, size, self.history(), stop)?)
     }
 
     pub fn gauc(&self, scores: &[f32]) -> Result<f64> {

@@ -9,14 +9,15 @@ mod tests;
 
 use crate::interrupt;
 use crate::job::{self, Job, RECORD_FILE};
+use crate::queue::{self, Turn};
 use anyhow::{Context, Result, bail};
 use case::Case;
 use ctr_core::{
-    EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord, RunRecord, Samples, Status, write_atomic,
+    EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord, RunRecord, Samples, Status, Workshop,
+    write_atomic,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// (a) Code of January 2018: the negative is scored with the user vector that attended to the positive.
 const A: &str = "exhibit_a_attends_to_positive";
@@ -113,8 +114,10 @@ fn exhibits(
     for (name, value) in case.values(&network)? {
         exhibits.insert(name.into(), value);
     }
-    let again = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let repeated = job.run(again.path(), false, &case, interrupt::flag())?;
+    let again = Workshop::new(&std::env::temp_dir(), "din-repro-exhibit-")?;
+    let repeated = job
+        .run(again.path(), false, &case, interrupt::flag())?
+        .context("another process is in a temporary folder of this one")?;
     let peaks = case.into_peaks()?;
     if repeated.result_sha256 != record.result_sha256 {
         bail!("{}: trained again it ends with other bits: repeat the run", directory.display());
@@ -131,24 +134,15 @@ fn exhibits(
 /// # Errors
 /// Those of [`write()`].
 pub fn write_all(jobs: &[Job<'_>], runs: &Path, workers: usize) -> Result<usize> {
-    let next = AtomicUsize::new(0);
-    let work = || -> Result<usize> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-        let mut written = 0;
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let directory = runs.join(job.directory_name()?);
-            if directory.join(RECORD_FILE).exists() {
-                let exhibit = pool.install(|| write(job, &directory));
-                written += usize::from(exhibit.with_context(|| job.title())?.is_some());
-            }
+    let done = queue::work_off(jobs, workers, |job| {
+        let directory = runs.join(job.directory_name()?);
+        if !directory.join(RECORD_FILE).exists() {
+            return Ok(Turn::Done(false));
         }
-        Ok(written)
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
-        let parts = threads.into_iter().map(|thread| {
-            thread.join().unwrap_or_else(|_| bail!("a thread that scored exhibits ended early"))
-        });
-        parts.sum()
-    })
+        let Some(_lock) = job::lock(&directory)? else { return Ok(Turn::Elsewhere) };
+        let exhibit = write(job, &directory).with_context(|| job.title())?;
+        job::remove_checkpoint(&directory);
+        Ok(Turn::Done(exhibit.is_some()))
+    })?;
+    Ok(done.into_iter().filter(|&exhibited| exhibited).count())
 }

