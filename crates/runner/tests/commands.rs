@@ -50,6 +50,7 @@ fn help_is_there_for_every_verb() {
     let desk = Desk::new();
     let overview = desk.ok(&["--help"]);
     for verb in [
+        "doctor",
         "datasets",
         "fetch",
         "prep",
@@ -74,7 +75,9 @@ fn a_run_leaves_what_the_contract_says_and_can_be_scored_and_verified() {
     let desk = with_tiny();
     let json = desk.ok(&train(&["--model", "din", "--out", "run", "--format", "json"]));
     let printed: Value = serde_json::from_str(&json).unwrap();
-    for file in ["record.json", "predictions.parquet", "model.safetensors", "events.jsonl"] {
+    for file in
+        ["record.json", "predictions.parquet", "model.safetensors", "events.jsonl", "losses.f64"]
+    {
         assert!(desk.path("run").join(file).exists(), "{file}");
     }
     let stored = std::fs::read_to_string(desk.path("run/record.json")).unwrap();
@@ -121,6 +124,57 @@ fn a_run_leaves_what_the_contract_says_and_can_be_scored_and_verified() {
     );
     desk.write("run/record.json", changed);
     desk.fails(1, &["verify", "run", "--quiet"]);
+    // A run that another machine recorded otherwise from its seventh step on.
+    let mut losses = std::fs::read(desk.path("run/losses.f64")).unwrap();
+    let last = stored["curve"].as_array().unwrap().last().unwrap()["step"].as_u64().unwrap();
+    assert_eq!(losses.len() as u64, 8 * last);
+    losses[6 * 8] ^= 1;
+    std::fs::write(desk.path("run/losses.f64"), losses).unwrap();
+    let message = desk.fails(1, &["verify", "run", "--quiet"]);
+    assert!(message.contains("the first difference is in step 7: its loss was"), "{message}");
+}
+
+#[test]
+fn a_dry_run_says_what_there_is_to_do_and_does_nothing() {
+    let desk = Desk::new();
+    desk.write(
+        "suite.toml",
+        "description = \"two models\"\ndatasets = [\"tiny\"]\nfallback = \"tiny\"\n\
+         protocols = [\"held-out\"]\nmodels = [\"lr\", \"pnn\"]\nseeds = [1, 2]\npresets = [\"small\"]\n\
+         [common]\n\"train.epochs\" = 1\n[[arms]]\nmodels = [\"lr\"]\n\
+         search = { \"train.batch_size\" = [64, 128] }\n",
+    );
+    let dry = ["reproduce", "--suite", "suite.toml", "--dry-run"];
+    let before = desk.listing();
+    let shown = desk.ok(&dry);
+    assert_eq!(desk.listing(), before);
+    assert!(shown.contains("0 runs are finished, 0 begun and 6 to do; 1 more repeat"), "{shown}");
+    desk.ok(&dry[..3]);
+    let before = desk.listing();
+    let shown = desk.ok(&dry);
+    assert_eq!(desk.listing(), before);
+    assert!(shown.contains("finished  tiny-held-out-pnn-seed2-"), "{shown}");
+    assert!(shown.contains("7 runs are finished, 0 begun and 0 to do"), "{shown}");
+}
+
+#[test]
+fn a_doctor_looks_at_everything_and_says_what_to_do() {
+    let desk = with_tiny();
+    let shown = desk.ok(&["doctor"]);
+    for part in
+        ["versions", "processor", "threads", "memory", "files open", "folder for reports", "tiny@"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let findings: Value = serde_json::from_str(&desk.ok(&["doctor", "--format", "json"])).unwrap();
+    for finding in findings.as_array().unwrap() {
+        // Whatever is not good has a remedy.
+        assert_eq!(finding["state"] == "good", finding["remedy"].is_null(), "{finding}");
+    }
+    desk.write("datasets/prepared/tiny/manifest.json", "{");
+    let output = desk.run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("prepare the dataset again"), "{}", text(&output.stdout));
 }
 
 #[test]
@@ -178,6 +232,29 @@ fn every_model_trains_under_every_preset() {
                 "--quiet",
             ]);
         }
+    }
+}
+
+#[test]
+fn as_much_is_told_as_is_asked_for() {
+    let desk = with_tiny();
+    let told = |level: &str, out: &str| {
+        let arguments =
+            ["train", "--model", "lr", "--data", "datasets/prepared/tiny", "--epochs", "1"];
+        let output = desk.run(&[&arguments[..], &["--out", out, "--log", level]].concat());
+        assert!(output.status.success());
+        text(&output.stderr)
+    };
+    assert_eq!(told("error", "a"), "");
+    let info = told("info", "b");
+    assert!(info.contains("gAUC valid") && !info.contains("debug: "), "{info}");
+    let debug = told("debug", "c");
+    for part in [
+        "debug: din_repro::job: tiny lr seed 1: run ",
+        "opened, held-out",
+        "state.safetensors: step",
+    ] {
+        assert!(debug.contains(part), "{part}: {debug}");
     }
 }
 

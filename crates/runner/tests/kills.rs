@@ -191,3 +191,74 @@ fn a_run_that_another_process_is_at_is_left_to_it() {
     // The system has taken the lock back.
     desk.ok(&[&train[..], &["--epochs", "1"]].concat());
 }
+
+/// Sends the signal of Ctrl-C.
+fn interrupt(child: &std::process::Child) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+}
+
+#[test]
+fn ctrl_c_ends_what_has_no_state_at_once_and_leaves_nothing() {
+    let desk = Desk::new();
+    let simulate = ["simulate", "amazon-electronics-sim", "--scale", "0.3", "--quiet"];
+    for milliseconds in [50, 400, 800] {
+        let mut command = desk.command(&simulate);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        interrupt(&child);
+        let output = child.wait_with_output().unwrap();
+        let message = common::text(&output.stderr);
+        // The slowest machine has not begun, the fastest is done.
+        if output.status.code() == Some(130) {
+            assert!(message.contains("interrupted"), "{message}");
+        }
+        let prepared = desk.listing().into_iter().map(|path| path.display().to_string());
+        let unfinished: Vec<String> =
+            prepared.filter(|path| path.contains(".preparing-")).collect();
+        assert!(unfinished.is_empty(), "{unfinished:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_is_heard_within_an_evaluation_and_twice_ends_at_once() {
+    let desk = Desk::new();
+    desk.ok(&["simulate", "amazon-electronics-sim", "--scale", "0.05", "--out", "data"]);
+    // Nearly all of the time goes into evaluations.
+    let train = |out| {
+        let mut arguments = vec!["train", "--model", "din", "--data", "data", "--out", out];
+        arguments.extend(["--set", "train.evaluate_every_steps=1", "--max-steps", "4", "--quiet"]);
+        arguments
+    };
+    let whole = desk.ok(&[&train("whole")[..], &["--format", "json"]].concat());
+    let events =
+        || std::fs::metadata(desk.path("stopped/events.jsonl")).map_or(0, |file| file.len());
+    let begin = || {
+        let before = events();
+        let mut command = desk.command(&[&train("stopped")[..], &["--resume"]].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while events() == before && child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child
+    };
+    for milliseconds in [20, 60, 100] {
+        let mut child = begin();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        interrupt(&child);
+        let code = child.wait().unwrap().code();
+        // Stopped, or done before the signal came.
+        assert!(matches!(code, Some(130 | 0)), "{code:?}");
+        if code == Some(130) {
+            assert!(desk.path("stopped/checkpoint/state.safetensors").exists());
+        }
+    }
+    let mut child = begin();
+    interrupt(&child);
+    interrupt(&child);
+    assert!(matches!(child.wait().unwrap().code(), Some(130 | 0)));
+    let resumed = desk.ok(&[&train("stopped")[..], &["--resume", "--format", "json"]].concat());
+    assert_eq!(result(&resumed), result(&whole));
+}

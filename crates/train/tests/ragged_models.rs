@@ -92,8 +92,8 @@ fn check(model: &str, network: &mut Network, rows: &[Row]) {
             *sum += f64::from(*value) / rows.len() as f64;
         }
     }
-    // Statistics of a batch depend on all of its rows.
-    if model != "din_batch_normalization" {
+    // Statistics of a batch, which Dice has too, depend on all of its rows.
+    if !["din_dice", "din_batch_normalization"].contains(&model) {
         let flat = gradients.parameters.iter().flatten();
         let largest = mean.iter().fold(1e-3f64, |largest, value| largest.max(value.abs()));
         for (value, mean) in flat.zip(&mean) {
