@@ -1,54 +1,5 @@
-//! `din-repro`: prepares data, trains the models of the Deep Interest Network paper, and writes tables.
-//!
-//! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
-//! 2 wrong usage or bad input, 130 interrupted with state kept.
+//! `din-repro`, see the library.
 
-mod allocator;
-mod background;
-mod cli;
-mod commands;
-mod config;
-mod data;
-mod environment;
-mod exhibits;
-mod expected;
-mod failure;
-mod fetch;
-mod grid;
-mod interrupt;
-mod job;
-mod log;
-mod output;
-mod plan;
-mod progress;
-mod queue;
-mod registry;
-mod regularizer;
-mod serving;
-mod suite;
-
-use clap::Parser;
-use std::panic::AssertUnwindSafe;
-use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: allocator::Allocator = allocator::Allocator;
-
-fn main() -> ExitCode {
-    let arguments = match cli::Cli::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version are results and end with 0; usage errors end with 2.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    log::install(if arguments.quiet { log::LogLevel::Error } else { arguments.log });
-    // Whatever happens, a user gets a sentence and an exit code.
-    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));
-    match ended.unwrap_or_else(|payload| Err(failure::defect(&*payload))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error),
-    }
+fn main() -> std::process::ExitCode {
+    ctr_runner::main()
 }

@@ -1,7 +1,8 @@
 //! Suites: which models, data and seeds a reproduction runs.
 
+use crate::config;
 use crate::registry::ModelId;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use ctr_core::Protocol;
 use serde::Deserialize;
 use serde_json::Value;
@@ -89,6 +90,35 @@ pub struct Arm {
     pub search: BTreeMap<String, Vec<Value>>,
 }
 
+/// Reads a suite and resolves every configuration that it asks for.
+pub fn check(text: &str) -> Result<()> {
+    let suite = Suite::parse(text)?;
+    for dataset in &suite.datasets {
+        for &model in &suite.models {
+            for preset in &suite.presets {
+                config::resolve(model, preset, None, &suite.settings_of(model, dataset))?;
+            }
+        }
+        for arm in &suite.arms {
+            for &model in &arm.models {
+                let preset = arm.preset.as_ref().or(suite.presets.first());
+                for settings in suite.points_of(arm, model, dataset) {
+                    config::resolve(
+                        model,
+                        preset.map_or("small", |preset| preset),
+                        None,
+                        &settings,
+                    )?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Settings that one arm may search: a year of runs, and few enough to be listed.
+const MOST_POINTS: usize = 10_000;
+
 const SUITES: [(&str, &str); 8] = [
     ("quick", include_str!("../suites/quick.toml")),
     ("paper", include_str!("../suites/paper.toml")),
@@ -104,19 +134,39 @@ impl Suite {
     /// The suite of a name, or the one in a TOML file.
     pub fn find(name: &str) -> Result<Self> {
         if let Some((_, text)) = SUITES.iter().find(|(known, _)| *known == name) {
-            return toml::from_str(text).with_context(|| format!("suite {name}"));
+            return Self::parse(text).with_context(|| format!("suite {name}"));
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|ending| ending == "toml") {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read the suite {name}"))?;
-            return toml::from_str(&text).with_context(|| format!("suite {name}"));
+            return Self::parse(&text).with_context(|| format!("suite {name}"));
         }
         let known: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
         Err(anyhow!(
             "unknown suite {name:?}: expected one of {}, or a .toml file",
             known.join(", ")
         ))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let suite: Self = toml::from_str(text)?;
+        let empty = [
+            ("protocols", suite.protocols.is_empty()),
+            ("seeds", suite.seeds.is_empty()),
+            ("presets", suite.presets.is_empty()),
+        ];
+        if let Some((key, _)) = empty.iter().find(|(_, empty)| *empty) {
+            bail!("{key} is empty, so nothing would run");
+        }
+        for arm in &suite.arms {
+            let sizes = arm.search.values().map(Vec::len);
+            let points = sizes.fold(arm.points.len().max(1), usize::saturating_mul);
+            if points > MOST_POINTS {
+                bail!("an arm has {points} points to search, more than {MOST_POINTS}");
+            }
+        }
+        Ok(suite)
     }
 
     /// The settings that an arm chooses from, in `--set` form: one list a point.
@@ -185,7 +235,7 @@ mod tests {
         for (name, _) in SUITES {
             let suite = Suite::find(name).unwrap();
             let resolve = |model, preset: &str, settings: &[String]| {
-                crate::config::resolve(model, preset, None, settings).unwrap()
+                config::resolve(model, preset, None, settings).unwrap()
             };
             for &model in &suite.models {
                 for (preset, dataset) in
@@ -218,7 +268,7 @@ mod tests {
             ["quick", "paper"].iter().flat_map(|name| Suite::find(name).unwrap().expected)
         {
             assert!(crate::data::known(&expected.dataset).is_ok(), "{expected:?}");
-            assert!(crate::config::default_of("din", &expected.preset).is_some(), "{expected:?}");
+            assert!(config::default_of("din", &expected.preset).is_some(), "{expected:?}");
             assert!(!expected.verdicts.is_empty());
             for claim in expected.verdicts.keys() {
                 assert!(claims.contains(claim), "{claim}");

@@ -250,7 +250,7 @@ fn as_much_is_told_as_is_asked_for() {
     assert!(info.contains("gAUC valid") && !info.contains("debug: "), "{info}");
     let debug = told("debug", "c");
     for part in [
-        "debug: din_repro::job: tiny lr seed 1: run ",
+        "debug: ctr_runner::job: tiny lr seed 1: run ",
         "opened, held-out",
         "state.safetensors: step",
     ] {

@@ -140,6 +140,14 @@ fn suites_and_configurations_that_are_nested_or_wrong_are_named() {
     suite("description = \"x".into(), &[]);
     suite("description = \"x\"\nmodels = [\"dinn\"]".into(), &["dinn"]);
     suite("\u{0}\u{1}".into(), &[]);
+    let good = "description = \"x\"\ndatasets = []\nfallback = \"tiny\"\nprotocols = [\"held-out\"]\n\
+                seeds = [1]\npresets = [\"small\"]\n";
+    suite(good.replace("[1]", "[]"), &["seeds is empty"]);
+    // 10 to the power of 9 runs.
+    let values = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]";
+    let search: Vec<String> = ('a'..'j').map(|key| format!("{key} = {values}")).collect();
+    let arm = format!("[[arms]]\nmodels = [\"din\"]\nsearch = {{ {} }}\n", search.join(", "));
+    suite(format!("{good}{arm}"), &["1000000000 points"]);
     refused(&desk, &["reproduce", "--suite", "missing.toml"], &["missing.toml"]);
     let config = |name: &str, content: String, parts: &[&str]| {
         desk.write(name, content);

@@ -74,6 +74,10 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<()> {
     Ok(())
 }
 
+fn gibibytes(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1u32 << 30))
+}
+
 fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding { what, state, found, remedy } in findings {
@@ -125,7 +129,6 @@ fn threads() -> Finding {
 }
 
 fn memory() -> Finding {
-    let gibibytes = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1u32 << 30));
     let limits: Vec<(u64, &str)> = [
         (environment::memory_bytes(), "of this machine"),
         (environment::available_bytes(), "available now"),
@@ -161,9 +164,7 @@ fn folder_state(what: &str, folder: &Path) -> Finding {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let there = absolute.ancestors().find(|above| above.exists()).unwrap_or(&absolute);
     let free = environment::free_bytes(there);
-    let space = free.map_or(String::new(), |free| {
-        format!(", {:.1} GiB free", free as f64 / 1e9 / 1.073_741_824)
-    });
+    let space = free.map_or(String::new(), |free| format!(", {} free", gibibytes(free)));
     let finding =
         Finding::good(format!("folder for {what}"), format!("{}{space}", folder.display()));
     let probe = tempfile::Builder::new().prefix(".doctor-").tempfile_in(there);

@@ -1,0 +1,5 @@
+#![no_main]
+
+use ctr_fuzz::prepare_as;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| prepare_as("custom", &["interactions.csv", "items.tsv"], data));
