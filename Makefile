@@ -10,7 +10,7 @@ PEERS ?=
 
 DIN_REPRO = $(CARGO) run --release --locked --quiet -p ctr-runner --bin din-repro --
 
-.PHONY: reproduce test lint docs dependencies unit smoke bench peers clean-reports
+.PHONY: reproduce test lint docs dependencies deny unit smoke bench peers clean-reports
 
 ## Build, prepare, train the suite, write $(OUT)/index.html. FETCH="amazon-electronics …" downloads first.
 reproduce:
@@ -29,6 +29,13 @@ lint:
 ## Data flows one way: who may depend on whom.
 dependencies:
 	scripts/check-dependencies.sh
+
+## Licenses, sources and versions of what we depend on; known vulnerabilities where their list can be had.
+## Needs `cargo install cargo-deny`.
+deny:
+	$(CARGO) deny --locked check licenses bans sources
+	if $(CARGO) deny --locked fetch db; then $(CARGO) deny --locked check --disable-fetch advisories; \
+		else echo "vulnerabilities: not checked, their list cannot be had"; fi
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked

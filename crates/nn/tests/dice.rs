@@ -244,7 +244,12 @@ fn a_gradient_that_overflows_stops_the_step_and_changes_nothing() {
 #[test]
 fn the_other_activations_are_their_equations() {
     let mut stream = SeedStreams::new(2).stream("others");
-    for kind in [Activation::Sigmoid, Activation::Prelu, Activation::DiceAuthors] {
+    for kind in [
+        Activation::Sigmoid,
+        Activation::Prelu,
+        Activation::DiceAuthors,
+        Activation::DiceJanuary2018,
+    ] {
         let mut network = activation(kind, &mut stream);
         let ids = some_ids(9, &mut stream);
         let logits = |values: &Values| {
@@ -255,7 +260,8 @@ fn the_other_activations_are_their_equations() {
                     if s > 0.0 { s } else { alpha * s }
                 }
                 _ => {
-                    let p = sigmoid(values["dice/beta"][column] * s / 1.001f64.sqrt());
+                    let beta = values.get("dice/beta").map_or(1.0, |beta| beta[column]);
+                    let p = sigmoid(beta * s / 1.001f64.sqrt());
                     p * s + (1.0 - p) * values["dice/alpha"][column] * s
                 }
             };

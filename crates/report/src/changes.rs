@@ -4,7 +4,7 @@ use crate::variants::Changes;
 
 /// Settings with their values and what a reader of the paper calls them, in the order of tables: what the
 /// user vector is made of, the activation unit, the MLP.
-const KNOWN: [(&str, &str, &str); 20] = [
+const KNOWN: [(&str, &str, &str); 21] = [
     ("product", "false", "no u ⊙ i"),
     ("product", "true", "with u ⊙ i"),
     ("pooling", "sum", "sum pooling"),
@@ -22,6 +22,7 @@ const KNOWN: [(&str, &str, &str); 20] = [
     ("network.activation", "prelu", "PReLU in the MLP"),
     ("network.activation", "dice", "Dice in the MLP"),
     ("network.activation", "dice_authors", "Dice of the code in the MLP"),
+    ("network.activation", "dice_january_2018", "Dice of January 2018 in the MLP"),
     ("network.normalization", "none", "no normalization"),
     ("network.normalization", "batch", "batch normalization"),
     ("network.normalization", "frozen", "normalization that never trains"),

@@ -34,7 +34,7 @@ const WAYS: [Way; 11] = [
         id: "exhibit_b_untrained_dice",
         title: "(b)",
         text: "(b) Their Dice code of January 2018: the negative goes through a Dice whose α never trained. That Dice \
-               had no β; dice_authors is the one since December 2018, which has.",
+               is dice_january_2018, which has no β; dice_authors is the one since December 2018, which has.",
     },
     Way {
         id: "exhibit_ab_january_2018",
@@ -199,7 +199,7 @@ fn table(of_slice: &[Shown]) -> Option<Table> {
     );
     notes.push(
         "The code of 2018 had no u ⊙ i in DIN and its own Dice: its rows here are DIN with product = false, and with \
-         network.activation = dice_authors. The paper's Dice (DIN with Dice) was in none of it."
+         network.activation = dice_january_2018. The paper's Dice (DIN with Dice) was in none of it."
             .into(),
     );
     notes.extend(slice.signature().map(|signature| format!("Scored right: {signature}")));

@@ -16,6 +16,9 @@ pub enum Activation {
     /// What the authors' code calls Dice since December 2018: its normalization never trains, so the gate
     /// is `sigmoid(β·s/√1.001)` with a learned β per column that begins at 0.
     DiceAuthors,
+    /// What their code called Dice in January 2018, when it leaked: the gate is `sigmoid(s/√1.001)`.
+    #[serde(rename = "dice_january_2018")]
+    DiceJanuary2018,
 }
 
 /// ε of equation 9.
@@ -49,6 +52,11 @@ pub enum ActivationLayer {
         /// 1 × width.
         beta: ParameterId,
     },
+    /// See [`Activation::DiceJanuary2018`].
+    DiceJanuary2018 {
+        /// 1 × width.
+        alpha: ParameterId,
+    },
 }
 
 impl ActivationLayer {
@@ -77,6 +85,9 @@ impl ActivationLayer {
                 alpha: constant(builder, "dice/alpha", DICE_ALPHA)?,
                 beta: constant(builder, "dice/beta", 0.0)?,
             },
+            Activation::DiceJanuary2018 => {
+                Self::DiceJanuary2018 { alpha: constant(builder, "dice/alpha", DICE_ALPHA)? }
+            }
         })
     }
 
@@ -94,6 +105,10 @@ impl ActivationLayer {
             }
             Self::DiceAuthors { alpha, beta } => {
                 let z = graph.scale_columns(s, beta, None, super::normalization::FROZEN_FACTOR)?;
+                graph.gate(s, &z, alpha)
+            }
+            Self::DiceJanuary2018 { alpha } => {
+                let z = graph.scale(s, super::normalization::FROZEN_FACTOR)?;
                 graph.gate(s, &z, alpha)
             }
         }

@@ -121,6 +121,26 @@ impl<T: Tape> Graph<'_, T> {
         Ok(out)
     }
 
+    /// `factor · x`.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn scale(&mut self, input: &Matrix, factor: f32) -> Result<Matrix> {
+        let (rows, width) = input.shape();
+        let mut out = self.pool.take(rows * width);
+        out.iter_mut().zip(input.values()).for_each(|(out, x)| *out = factor * x);
+        let out = self.matrix_of("scale", out, rows, width)?;
+        if T::OWNS_TAPE {
+            let (from, to) = (out.slot(), input.slot());
+            self.record(move |pass| {
+                let mut gradient = pass.take(&from, rows * width)?;
+                gradient.iter_mut().for_each(|value| *value *= factor);
+                pass.add(&to, gradient)
+            });
+        }
+        Ok(out)
+    }
+
     /// The gate of Dice (equation 9): `s·p + α·s·(1 − p)` with `p = sigmoid(z)`; `alpha` is 1 × width.
     ///
     /// # Errors

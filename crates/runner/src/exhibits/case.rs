@@ -92,7 +92,8 @@ impl<'d> Case<'d> {
         let mut values = BTreeMap::new();
         values.insert(A, self.gauc(&self.attended_to_positives(network)?)?);
         let Some(frame) = frame(&self.config.model) else { return Ok(values) };
-        if matches!(frame.activation, Activation::Dice | Activation::DiceAuthors) {
+        let dice = [Activation::Dice, Activation::DiceAuthors, Activation::DiceJanuary2018];
+        if dice.contains(&frame.activation) {
             let of_mlp = |name: &str| name.starts_with("mlp/") && name.ends_with("dice/alpha");
             let dice = self.untrained(network, of_mlp)?;
             values.insert(B, self.gauc(&negatives_of(&self.score(&dice)?))?);
