@@ -58,6 +58,19 @@ impl FileLock {
         file.lock().map_err(|source| Error::Write { path: path.to_path_buf(), source })?;
         Ok(Self(file))
     }
+
+    /// The lock of a folder itself, after whoever has it; `waiting` is called once if there is somebody. None where
+    /// folders cannot be locked, which is for places that only lose work done twice by it.
+    pub fn wait_for_folder(folder: &Path, waiting: impl FnOnce()) -> Option<Self> {
+        match Self::try_on(File::open(folder).ok()?).ok()? {
+            Some(lock) => Some(lock),
+            None => {
+                waiting();
+                let file = File::open(folder).ok()?;
+                file.lock().ok().map(|()| Self(file))
+            }
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -100,6 +113,18 @@ mod tests {
             drop(first);
             waiter.join().unwrap().unwrap();
         });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_is_locked_without_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FileLock::wait_for_folder(folder.path(), || panic!("nobody is there"));
+        assert!(lock.is_some());
+        let file = std::fs::File::open(folder.path()).unwrap();
+        assert!(FileLock::try_on(file).unwrap().is_none());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(FileLock::wait_for_folder(std::path::Path::new("no/such"), || ()).is_none());
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(crate) fn replace(
     folder::put(&fresh.join(MANIFEST), text.as_bytes())?;
 
     // Two programs may be at it: each takes the place of what is there by now.
-    let _lock = FileLock::wait(&parent.join(".replacing.lock"), || ())?;
+    let _lock = FileLock::wait_for_folder(parent, || ());
     let replace = replaceable(out)?;
     let old = workshop.path().join("old");
     if replace {

@@ -179,9 +179,9 @@ fn write_report(runs: &Path, out: &Path) -> Result<ReportSummary> {
     std::fs::create_dir_all(out)
         .with_context(|| format!("cannot make the folder {}", out.display()))?;
     // Of two processes the later one sees all runs, and its report is the one that stays.
-    let _lock = FileLock::wait(&out.join(".report.lock"), || {
+    let _lock = FileLock::wait_for_folder(out, || {
         tracing::info!("another process writes the report; waiting for it");
-    })?;
+    });
     let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
     let background =
         Background { scores: Some(&background::test_scores), defaults: Some(&config::default_of) };
