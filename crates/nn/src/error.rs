@@ -20,7 +20,7 @@ pub enum Error {
     #[error("configuration: {0}")]
     Config(String),
     /// Stored weights that do not belong to this model.
-    #[error("stored weights: {0}")]
+    #[error("stored weights: {0}; repeat the run, or name the run that they belong to")]
     Stored(String),
     /// dfdx could not allocate.
     #[error("tensor: {0}")]
