@@ -15,15 +15,32 @@ pub fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(PREFIX)
         .permissions_like_a_plain_file()
         .tempfile_in(folder)
         .map_err(fail)?;
     file.write_all(content).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
+    // The name is on disk when the folder is. Not every system can force that; the content is whole anyway.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
     Ok(())
 }
+
+/// Removes what [`write_atomic`] leaves in a folder when the process is killed. For a folder that nobody else writes
+/// to at the time.
+pub fn remove_half_written(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// How the names of files begin that are not whole.
+const PREFIX: &str = ".writing-";
 
 /// Temporary files are private by default; a result should be as readable as any other file.
 trait PlainPermissions {
@@ -56,6 +73,16 @@ mod tests {
         write_atomic(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_can_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".writing-abc", "record.json", "writing"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        remove_half_written(folder.path());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

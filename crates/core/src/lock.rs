@@ -2,7 +2,6 @@
 
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// A locked file. The system takes the lock back when its holder ends in whatever way, kill -9 and
@@ -26,22 +25,15 @@ impl FileLock {
     /// # Errors
     /// When the file cannot be made.
     pub fn try_new(path: &Path) -> Result<Option<Self>> {
-        Self::try_on(open(path)?)
-            .map_err(|source| Error::Write { path: path.to_path_buf(), source })
+        Ok(Self::try_on(open(path)?))
     }
 
     /// The lock of an open file or folder, or none when somebody else has it.
-    ///
-    /// # Errors
-    /// When the system has locks and gives none.
-    pub fn try_on(file: File) -> std::io::Result<Option<Self>> {
+    pub fn try_on(file: File) -> Option<Self> {
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                Ok(Some(Self(file)))
-            }
-            Err(TryLockError::Error(error)) => Err(error),
+            Ok(()) => Some(Self(file)),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(_)) => Some(Self(file)),
         }
     }
 
@@ -62,7 +54,7 @@ impl FileLock {
     /// The lock of a folder itself, after whoever has it; `waiting` is called once if there is somebody. None where
     /// folders cannot be locked, which is for places that only lose work done twice by it.
     pub fn wait_for_folder(folder: &Path, waiting: impl FnOnce()) -> Option<Self> {
-        match Self::try_on(File::open(folder).ok()?).ok()? {
+        match Self::try_on(File::open(folder).ok()?) {
             Some(lock) => Some(lock),
             None => {
                 waiting();
@@ -122,7 +114,7 @@ mod tests {
         let lock = FileLock::wait_for_folder(folder.path(), || panic!("nobody is there"));
         assert!(lock.is_some());
         let file = std::fs::File::open(folder.path()).unwrap();
-        assert!(FileLock::try_on(file).unwrap().is_none());
+        assert!(FileLock::try_on(file).is_none());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         assert!(FileLock::wait_for_folder(std::path::Path::new("no/such"), || ()).is_none());
     }

@@ -30,11 +30,12 @@ impl Workshop {
     pub fn new(parent: &Path, prefix: &str) -> Result<Self> {
         sweep(parent, prefix);
         let fail = |source| Error::Write { path: parent.join(prefix), source };
+        let mut open = open();
         let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent).map_err(fail)?;
         let Some(lock) = FileLock::try_new(&folder.path().join(LOCK))? else {
             return Err(fail(std::io::ErrorKind::ResourceBusy.into()));
         };
-        open().push(folder.path().to_path_buf());
+        open.push(folder.path().to_path_buf());
         Ok(Self { folder, _lock: lock })
     }
 
@@ -54,11 +55,14 @@ fn open() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes all workshops of this process, which is about to end where it stands.
+/// Removes all workshops of this process, which is about to end where it stands: whoever is at work in one, or
+/// would begin one, waits for that end.
 pub fn remove_workshops() {
-    for path in open().drain(..) {
+    let mut open = open();
+    for path in open.drain(..) {
         let _ = fs::remove_dir_all(path);
     }
+    std::mem::forget(open);
 }
 
 /// Removes workshops that nobody is at work in. Nothing depends on it, so errors are nobody's concern.
@@ -66,14 +70,25 @@ fn sweep(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
         let lock = path.join(LOCK);
-        let named = entry.file_name().to_string_lossy().starts_with(prefix);
-        if named && is_old(&lock) && matches!(FileLock::try_new(&lock), Ok(Some(_))) {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        // One without a lock was not finished, or its removal was not.
+        let left = if lock.exists() { is_old(&lock) && is_free(&lock) } else { is_old(&path) };
+        if left {
             let _ = fs::remove_dir_all(path);
         }
     }
 }
 
-/// Whether the file is there and not young.
+/// Whether the lock can be had, on a file system that has locks at all.
+fn is_free(lock: &Path) -> bool {
+    let first = FileLock::try_new(lock);
+    let second = FileLock::try_new(lock);
+    matches!((first, second), (Ok(Some(_)), Ok(None)))
+}
+
+/// Whether it is there and not young.
 fn is_old(path: &Path) -> bool {
     fs::metadata(path)
         .and_then(|found| found.modified())

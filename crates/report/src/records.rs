@@ -38,7 +38,14 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
         found.push(folder.to_path_buf());
         return Ok(());
     }
-    for entry in fs::read_dir(folder).map_err(fail)? {
+    let entries = match fs::read_dir(folder) {
+        // The folder of a checkpoint goes when another process finishes the run.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && depth < DEPTH => {
+            return Ok(());
+        }
+        entries => entries.map_err(fail)?,
+    };
+    for entry in entries {
         let entry = entry.map_err(fail)?;
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if depth > 0 && !hidden && entry.path().is_dir() {

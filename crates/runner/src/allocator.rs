@@ -54,9 +54,9 @@ fn end(size: usize) -> ! {
     // Neither this nor the numbers in it take memory.
     let _ = writeln!(
         std::io::stderr(),
-        "error: out of memory: {size} bytes more could not be had. What is finished is kept. Give the \
-         program more memory, or less to do: --jobs 1 (reproduce), --memory-limit (prep), a smaller \
-         train.batch_size; the same command goes on from here"
+        "error: out of memory: {size} bytes more could not be had. Give the program more memory, or \
+         less to do: --jobs 1 (reproduce), --memory-limit (prep), a smaller train.batch_size. What is \
+         finished is kept, and reproduce goes on from the last checkpoint, as train does with --resume"
     );
     std::process::exit(2);
 }

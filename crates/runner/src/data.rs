@@ -118,7 +118,7 @@ pub struct Places<'p> {
 
 /// Prepares a known dataset, writes it below `prepared` when nothing is there or something else than what
 /// the raw files give now, and gives it under each protocol, of which the first is the files' default. None
-/// when there are no raw files, or when only writing would tell.
+/// when there are no raw files, and no dataset at all when only writing would tell.
 pub fn provide(
     id: &str,
     places: Places<'_>,
@@ -134,7 +134,7 @@ pub fn provide(
         if !read_manifest(&folder).is_ok_and(|manifest| is_simulation_of(&manifest, &options)) {
             if places.dry_run {
                 tracing::info!("{id}: would be simulated first; its runs are not listed");
-                return Ok(None);
+                return Ok(Some(Vec::new()));
             }
             simulate_ads(&options, &folder).with_context(|| format!("simulating {id}"))?;
             tracing::info!("simulated {id} in {}", folder.display());

@@ -120,8 +120,8 @@ pub fn begin_threads() -> Result<()> {
     rayon::ThreadPoolBuilder::new().build_global().context(NO_THREADS)
 }
 
-const NO_THREADS: &str = "cannot start threads: `ulimit -u` and `ulimit -v` say what is allowed, and --jobs 1, --threads 1 \
-                          or RAYON_NUM_THREADS=1 needs fewer";
+const NO_THREADS: &str = "cannot start threads: `ulimit -u` and `ulimit -v` say what is allowed; RAYON_NUM_THREADS=1, and \
+                          --jobs 1 or --threads 1, need fewer";
 
 /// What follows `key` and a colon in the first such line of a file.
 fn line_of(path: &str, key: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The runs of a suite.
 
 use crate::interrupt;
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::progress::Progress;
 use crate::queue::{self, Turn};
 use anyhow::{Context, Result};
@@ -25,6 +25,7 @@ pub fn run_all(
         let directory = runs.join(job.directory_name()?);
         let record = match job.finished(&directory)? {
             Some(record) => {
+                job::tidy(&directory)?;
                 tracing::info!("{}: finished before", job.title());
                 record
             }

@@ -39,7 +39,10 @@ pub fn install() {
         if again || WATCHERS.load(Ordering::SeqCst) == 0 {
             // All that is finished lies under its own name already.
             remove_workshops();
-            let _ = writeln!(std::io::stderr(), "interrupted: the same command begins anew");
+            let _ = writeln!(
+                std::io::stderr(),
+                "interrupted: what is finished is kept, and the same command goes on"
+            );
             std::process::exit(130);
         }
         tracing::warn!("stopping after this step; press Ctrl-C again to stop at once");

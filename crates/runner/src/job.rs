@@ -7,7 +7,8 @@ use crate::interrupt;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
     Dataset, DatasetReference, FileLock, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
-    Schema, SeedStreams, Split, Timing, canonical_json, sha256_hex, write_atomic,
+    Schema, SeedStreams, Split, Timing, canonical_json, remove_half_written, sha256_hex,
+    write_atomic,
 };
 use ctr_nn::{NamedTensors, Network};
 use ctr_train::{Chosen, MODEL_FILE, Observer, Outcome, RunSpec};
@@ -97,6 +98,8 @@ impl Job<'_> {
             tracing::debug!("{}: another process is at it", directory.display());
             return Ok(None);
         };
+        remove_half_written(directory);
+        remove_half_written(&directory.join(CHECKPOINT_FOLDER));
         let record = match self.finished(directory)? {
             // Another process has just done it.
             Some(record) => record,
@@ -239,6 +242,17 @@ pub fn remove_checkpoint(directory: &Path) {
     let _ = std::fs::remove_dir_all(directory.join(CHECKPOINT_FOLDER));
 }
 
+/// Removes what a process that was killed between record and end left of a finished run.
+pub fn tidy(directory: &Path) -> Result<()> {
+    if directory.join(CHECKPOINT_FOLDER).exists()
+        && let Some(_lock) = lock(directory)?
+    {
+        remove_half_written(directory);
+        remove_checkpoint(directory);
+    }
+    Ok(())
+}
+
 fn reference(dataset: &Dataset) -> DatasetReference {
     DatasetReference {
         id: dataset.id.clone(),
@@ -260,12 +274,18 @@ pub fn stored_network(
     directory: &Path,
     config: &RunConfig,
     schema: &Schema,
-    seed: u64,
+    record: &RunRecord,
 ) -> Result<Network> {
     let path = directory.join(MODEL_FILE);
     let bytes = std::fs::read(&path)
         .with_context(|| format!("cannot read the weights {}", path.display()))?;
-    let mut network = config.model.network(schema, SeedStreams::new(seed))?;
+    if sha256_hex(&bytes) != record.model_sha256 {
+        bail!(
+            "{} is not the file that {RECORD_FILE} describes (its SHA-256 differs): repeat the run",
+            path.display()
+        );
+    }
+    let mut network = config.model.network(schema, SeedStreams::new(record.seed))?;
     NamedTensors::from_bytes(&bytes)
         .and_then(|stored| network.weights.import(&stored))
         .with_context(|| format!("{}", path.display()))?;

@@ -73,7 +73,10 @@ pub fn work_off<J: Sync, T: Send>(
             let ended = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|p| Err(defect(&*p)));
             ended.inspect_err(|_| lock().ended = true)
         };
-        let begin = |_| std::thread::Builder::new().spawn_scoped(scope, worker);
+        let begin = |_| {
+            let begun = std::thread::Builder::new().spawn_scoped(scope, worker);
+            begun.inspect_err(|_| lock().ended = true)
+        };
         let threads: Vec<_> = (0..workers.clamp(1, jobs.len().max(1))).map(begin).collect();
         let end = |thread: std::io::Result<ScopedJoinHandle<'_, Result<()>>>| {
             let thread = thread.context("cannot start a thread; --jobs 1 needs fewer")?;
@@ -90,7 +93,7 @@ pub fn work_off<J: Sync, T: Send>(
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     if done.len() < jobs.len() || !stopped.is_empty() {
         return Err(anyhow!(Failure::Interrupted(format!(
-            "{} of {} runs are finished; the same command goes on from here",
+            "{} of {} are done; the same command goes on from here",
             done.len(),
             jobs.len()
         ))));

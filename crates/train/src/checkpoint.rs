@@ -58,6 +58,17 @@ pub(crate) fn save(
     Ok(())
 }
 
+/// Removes a checkpoint, if there is one.
+pub(crate) fn remove(directory: &Path) -> Result<()> {
+    let path = directory.join(CHECKPOINT_FILE);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the checkpoint of `run_id` into network and optimizer.
 pub(crate) fn load(
     directory: &Path,

@@ -34,7 +34,9 @@ pub enum Error {
     #[error("stopped")]
     Interrupted,
     /// A file that cannot be read or written.
-    #[error("cannot read or write {path}: {source}; check that the folder is writable and has space")]
+    #[error(
+        "cannot read or write {path}: {source}; check that the folder is writable and has space"
+    )]
     Io {
         /// The file.
         path: PathBuf,

@@ -123,6 +123,8 @@ pub fn train(
         events.write("resumed", &json!({"step": progress.step}))?;
         progress
     } else {
+        // One of an earlier call would name steps whose losses are gone when this one is killed early.
+        checkpoint::remove(spec.directory)?;
         events.write("started", &json!({"run_id": spec.run_id}))?;
         // Below every gAUC; JSON knows no infinity.
         Progress { run_id: spec.run_id.to_string(), best_value: -1.0, ..Progress::default() }

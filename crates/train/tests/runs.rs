@@ -121,6 +121,51 @@ fn a_run_stopped_anywhere_and_continued_ends_with_the_same_bits() {
 }
 
 #[test]
+fn a_run_stopped_within_an_evaluation_makes_up_for_it() {
+    let data = dataset(Protocol::HeldOut);
+    let config = config(OptimizerKind::Adam);
+    let whole = run("din", &data, &config);
+    // Steps after which there is an evaluation: in the middle, and the last of all.
+    for step in [whole.0[2].step, whole.0[7].step] {
+        let folder = tempfile::tempdir().unwrap();
+        let stop = AtomicBool::new(false);
+        let observer = StopAfter { step, stop: &stop };
+        let outcome = run_in(folder.path(), "din", &data, &config, true, &observer, &stop).unwrap();
+        assert_eq!(outcome, Outcome::Interrupted { step });
+        let events = || std::fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
+        let evaluated = |step: u64| {
+            let evaluations = events().lines().filter(|line| line.contains("evaluated")).count();
+            whole.0[..evaluations].last().is_some_and(|point| point.step >= step)
+        };
+        assert!(!evaluated(step), "the evaluation was not left");
+        let stop = AtomicBool::new(false);
+        let rest = run_in(folder.path(), "din", &data, &config, true, &Silent, &stop);
+        assert_eq!(ended(rest.unwrap()), whole);
+        assert!(evaluated(step));
+    }
+    // Begun anew and killed before its first checkpoint, a run does not go on from the old one.
+    let folder = tempfile::tempdir().unwrap();
+    let go = |step, resume| {
+        let stop = AtomicBool::new(false);
+        let observer = StopAfter { step, stop: &stop };
+        run_in(folder.path(), "din", &data, &config, resume, &observer, &stop).unwrap();
+    };
+    go(30, false);
+    let mut never = TrainConfig { evaluations_per_epoch: 0, ..config.clone() };
+    never.max_steps = 3;
+    let checkpoint = folder.path().join(CHECKPOINT_FILE);
+    assert!(checkpoint.exists());
+    let stop = AtomicBool::new(false);
+    struct Look<'c>(&'c Path);
+    impl Observer for Look<'_> {
+        fn stepped(&self, _: u64) {
+            assert!(!self.0.exists(), "the old checkpoint is still there");
+        }
+    }
+    run_in(folder.path(), "din", &data, &never, false, &Look(&checkpoint), &stop).unwrap();
+}
+
+#[test]
 fn a_crash_between_two_checkpoints_costs_only_time() {
     // The files of a killed process: events and model newer than the checkpoint.
     let data = dataset(Protocol::HeldOut);

@@ -112,6 +112,14 @@ fn replaceable(out: &Path) -> Result<bool> {
 /// # Errors
 /// Names the file that is missing, damaged or does not fit, and what to do.
 pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
+    let manifest = || fs::read(dir.join(MANIFEST)).ok();
+    let before = manifest();
+    // Another process may have put a new dataset in its place in between.
+    open_once(dir, protocol)
+        .or_else(|error| if manifest() == before { Err(error) } else { open_once(dir, protocol) })
+}
+
+fn open_once(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
     let manifest = read_manifest(dir)?;
     let content = match manifest.layout {
         Layout::Reviews => Form::Reviews(reviews::read(dir, &manifest)?),

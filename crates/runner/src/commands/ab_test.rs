@@ -90,7 +90,7 @@ fn arm(
     if matches!(features, std::borrow::Cow::Owned(_)) {
         bail!("{} has filtered ids, which only its training data knows", directory.display());
     }
-    let network = job::stored_network(directory, &config, &features.schema, record.seed)?;
+    let network = job::stored_network(directory, &config, &features.schema, &record)?;
     let arm = AbArm {
         name: name.into(),
         model: Some(format!("{}, regularizer {}", record.model.id, config.regularizer)),

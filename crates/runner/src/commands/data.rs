@@ -113,16 +113,17 @@ fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Chec
     prepared.write(&folder)?;
     for check in checks {
         let (name, wanted) = (check.name.replace('_', " "), grouped(check.expected));
-        let text = match check.found {
-            None => format!("{name}: {wanted} published, not in this form of the files"),
-            Some(found) if check.holds() => format!("{name}: {}, as published", grouped(found)),
-            Some(found) => format!(
-                "warning: {} {name}, the published {} has {wanted}: is this another release?",
+        match check.found {
+            None => tracing::info!("{name}: {wanted} published, not in this form of the files"),
+            Some(found) if check.holds() => {
+                tracing::info!("{name}: {}, as published", grouped(found));
+            }
+            Some(found) => tracing::warn!(
+                "{} {name}, the published {} has {wanted}: is this another release?",
                 grouped(found),
                 manifest.id
             ),
-        };
-        tracing::info!("{text}");
+        }
     }
     tracing::info!("written to {}", folder.display());
     print(format, &statistics)

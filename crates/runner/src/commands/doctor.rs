@@ -61,7 +61,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<()> {
         ("prepared data", &arguments.prepared),
         ("temporary files", &temporary),
     ] {
-        findings.push(folder_state(what, folder));
+        findings.extend(folder_state(what, folder));
     }
     findings.push(raw_data(&data::raw_folders(arguments.data_dir.as_deref())?)?);
     findings.extend(prepared_data(&arguments.prepared));
@@ -159,7 +159,7 @@ fn open_files() -> Finding {
 }
 
 /// Whether files can be written and locked there, and how many.
-fn folder_state(what: &str, folder: &Path) -> Finding {
+fn folder_state(what: &str, folder: &Path) -> Vec<Finding> {
     // What is not there yet is made in the nearest folder that is.
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let there = absolute.ancestors().find(|above| above.exists()).unwrap_or(&absolute);
@@ -171,27 +171,30 @@ fn folder_state(what: &str, folder: &Path) -> Finding {
     let probe = match probe {
         Ok(probe) => probe,
         Err(error) => {
-            return finding.but(
+            return vec![finding.but(
                 State::Problem,
                 format!(
                     "nothing can be written in {} ({error}): choose another folder",
                     there.display()
                 ),
-            );
+            )];
         }
     };
     let first = FileLock::try_new(probe.path());
     let second = FileLock::try_new(probe.path());
     let locks = matches!((&first, &second), (Ok(Some(_)), Ok(None)));
-    finding
-        .warn_if(
-            !locks,
-            "this file system has no locks: let only one din-repro at a time write there",
-        )
-        .warn_if(
-            free.is_some_and(|free| free < LITTLE_SPACE),
-            "make room, or choose another folder by --out, --prepared or TMPDIR",
-        )
+    let mut findings = vec![finding.warn_if(
+        free.is_some_and(|free| free < LITTLE_SPACE),
+        "make room, or choose another folder by --out, --prepared or TMPDIR",
+    )];
+    if !locks {
+        let none = Finding::good(format!("locks in the folder for {what}"), "none");
+        findings.push(none.but(
+            State::Warning,
+            "let only one din-repro at a time write there, or choose another file system",
+        ));
+    }
+    findings
 }
 
 fn raw_data(folders: &[PathBuf]) -> Result<Finding> {

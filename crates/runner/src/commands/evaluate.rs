@@ -56,7 +56,7 @@ pub fn load(arguments: &EvalArguments) -> Result<Stored> {
 pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
     let Stored { directory, record, config, dataset } = load(arguments)?;
     let features = config.regularizer.features(&dataset)?;
-    let network = job::stored_network(&directory, &config, &features.schema, record.seed)?;
+    let network = job::stored_network(&directory, &config, &features.schema, &record)?;
     let history = (config.train.max_history > 0).then_some(config.train.max_history);
     let size = config.train.evaluation_batch_size;
     let scores = pool(arguments.threads)?.install(|| {

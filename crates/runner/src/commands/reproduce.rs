@@ -2,6 +2,7 @@
 
 use crate::cli::{ReportArguments, ReproduceArguments};
 use crate::data::Places;
+use crate::failure::is_interruption;
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
@@ -61,19 +62,25 @@ fn datasets(
     };
     let provide = |id: &str| data::provide(id, places, &suite.protocols);
     let mut found = Vec::new();
+    let mut provided = false;
     for id in &suite.datasets {
         match provide(id)? {
-            Some(datasets) => found.extend(datasets),
+            Some(datasets) => {
+                provided = true;
+                found.extend(datasets);
+            }
             None => tracing::info!(
                 "{id}: no raw files, left out (`din-repro datasets` says where to get them)"
             ),
         }
     }
-    if let (true, Some(id)) = (found.is_empty(), &suite.newcomer) {
-        let fetch = !arguments.dry_run;
-        found.extend(newcomer(id, provide, fetch, progress)?.into_iter().flatten());
+    if let (false, Some(id)) = (provided, &suite.newcomer)
+        && let Some(datasets) = newcomer(id, provide, !arguments.dry_run, progress)?
+    {
+        provided = true;
+        found.extend(datasets);
     }
-    if found.is_empty() {
+    if !provided {
         if !suite.datasets.is_empty() {
             tracing::info!(
                 "no real data is there: running on {}, which is SIMULATED; give DATA_DIR or place files \
@@ -102,13 +109,18 @@ fn newcomer(
         return Ok(Some(datasets));
     }
     if !fetch {
-        tracing::info!("no data is there yet: {id} would be fetched first");
-        return Ok(None);
+        tracing::info!(
+            "no data is there yet: {id} would be fetched first; its runs are not listed"
+        );
+        return Ok(Some(Vec::new()));
     }
     let dataset = data::known(id)?;
     let folder = Path::new(data::RAW_FOLDER).join(&dataset.folder);
     tracing::info!("no data is there yet: getting {id}, which is small");
     if let Err(error) = fetch::fetch(&dataset, &folder, &progress) {
+        if is_interruption(&error) {
+            return Err(error);
+        }
         tracing::info!("{id} could not be had: {error:#}");
         return Ok(None);
     }

@@ -29,8 +29,8 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
     let dataset = data::open(&arguments.data, arguments.protocol)?;
     let progress = Progress::new(quiet);
     if dataset.protocol == Protocol::Authors {
-        tracing::info!(
-            "warning: under the authors' protocol the best test evaluation is reported, which is \
+        tracing::warn!(
+            "under the authors' protocol the best test evaluation is reported, which is \
              optimistic; use --protocol held-out for an unbiased number"
         );
     }

@@ -3,7 +3,7 @@
 use super::evaluate::{self, Stored};
 use super::pool;
 use crate::cli::EvalArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, is_interruption};
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::{interrupt, output};
@@ -22,6 +22,9 @@ pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
     let repeated = pool(arguments.threads)?
         .install(|| job.run(again.path(), false, &observer, interrupt::flag()));
     observer.close();
+    if repeated.as_ref().is_err_and(is_interruption) {
+        return Err(Failure::Interrupted("the same command begins anew".into()).into());
+    }
     let repeated = repeated?.context("another process is in a temporary folder of this one")?;
     // The record says what its result is; whether the hash is that of the rest is looked at too.
     let own = record.compute_result_sha256()?;

@@ -15,7 +15,6 @@ use crate::progress::Progress;
 use anyhow::{Context, Result, anyhow, bail};
 use ctr_core::{FileLock, Workshop};
 use ctr_dataset_prep::{Address, KnownDataset, Origin};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 pub use verify::identity;
@@ -40,7 +39,10 @@ fn fetch_with(
     }
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let _lock = lock(folder)?;
+    // Two programs must not write to the same files; the second finds those of the first.
+    let _lock = FileLock::wait_for_folder(folder, || {
+        tracing::info!("another din-repro fetches into {}; waiting for it", folder.display());
+    });
     let alternatives = dataset.alternatives();
     for source in &dataset.sources {
         check_present(source, folder)?;
@@ -59,16 +61,6 @@ fn fetch_with(
     }
     let place = dataset.where_to_place(&folder.display().to_string());
     bail!("{} could not be fetched\n{failures}{place}", dataset.id)
-}
-
-/// Holds a folder: two programs must not write to the same files. Where that cannot be, one goes without.
-fn lock(folder: &Path) -> Result<Option<FileLock>> {
-    let Ok(handle) = File::open(folder) else { return Ok(None) };
-    match FileLock::try_on(handle) {
-        Ok(Some(lock)) => Ok(Some(lock)),
-        Ok(None) => bail!("another din-repro fetches into {}; wait for it", folder.display()),
-        Err(_) => Ok(None),
-    }
 }
 
 fn paths(sources: &[&Origin], folder: &Path) -> Vec<PathBuf> {

@@ -80,9 +80,16 @@ fn what_only_a_person_can_get_is_named_once_and_checked_when_it_is_there() {
 #[test]
 fn a_folder_is_fetched_into_by_one_program_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let lock = super::lock(folder.path()).unwrap();
+    let lock = ctr_core::FileLock::wait_for_folder(folder.path(), || panic!("nobody is there"));
     assert!(lock.is_some());
-    refused("[[sources]]\nurls = ['http://127.0.0.1/x']", folder.path(), &["another din-repro"]);
+    std::thread::scope(|scope| {
+        let second =
+            scope.spawn(|| fetch("[[sources]]\nname = 'a'\npage = 'a.org'", folder.path()));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(!second.is_finished(), "it did not wait");
+        drop(lock);
+        assert!(second.join().unwrap().is_err());
+    });
 }
 
 #[test]
