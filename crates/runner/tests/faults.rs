@@ -1,7 +1,7 @@
 //! Full disks, folders that cannot be written, too few file handles, too little memory: a clear error, exit code 2,
 //! finished runs intact, and the same command goes on when the fault is gone.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod common;
 

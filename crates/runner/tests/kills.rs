@@ -1,6 +1,6 @@
 //! Kill -9 at any moment costs only time: runs and grids end with the bits of undisturbed ones.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod common;
 

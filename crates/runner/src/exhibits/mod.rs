@@ -105,7 +105,7 @@ fn exhibits(
 ) -> Result<BTreeMap<String, f64>> {
     let features = job.config.regularizer.features(job.dataset)?;
     let case = Case::new(job, &features, pairs)?;
-    let network = job::stored_network(directory, &job.config, &features.schema, &record)?;
+    let network = job::stored_network(directory, &job.config, &features.schema, record)?;
     let right = case.gauc(&case.score(&network)?)?;
     if record.metrics.test_gauc.map(f64::to_bits) != Some(right.to_bits()) {
         bail!("{}: its weights do not give its gAUC: repeat the run", directory.display());
