@@ -177,7 +177,7 @@ impl Run<'_> {
             }
             let (epoch, index) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
             if order_of != epoch {
-                order = self.permutation(epoch);
+                self.permute(epoch, &mut order);
                 order_of = epoch;
             }
             if index == 0 && epoch > 0 && config.reinitialize_embeddings {
@@ -227,12 +227,11 @@ impl Run<'_> {
         Ok(Outcome::Interrupted { step })
     }
 
-    fn permutation(&self, epoch: u64) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.dataset.train.rows() as u32).collect();
-        SeedStreams::new(self.spec.seed)
-            .stream(&format!("shuffle/epoch-{epoch}"))
-            .shuffle(&mut order);
-        order
+    /// The order of rows in an epoch, in the memory of the epoch before.
+    fn permute(&self, epoch: u64, order: &mut Vec<u32>) {
+        order.clear();
+        order.extend(0..self.dataset.train.rows() as u32);
+        SeedStreams::new(self.spec.seed).stream(&format!("shuffle/epoch-{epoch}")).shuffle(order);
     }
 
     /// Whether the last step is to be evaluated and was not: a run may have been stopped in its evaluation.
