@@ -22,7 +22,7 @@ const KNOWN: [(&str, &str, &str); 21] = [
     ("network.activation", "prelu", "PReLU in the MLP"),
     ("network.activation", "dice", "Dice in the MLP"),
     ("network.activation", "dice_authors", "Dice of the code in the MLP"),
-    ("network.activation", "dice_january_2018", "Dice of January 2018 in the MLP"),
+    ("network.activation", "dice_january_2018", "Dice of January 2018"),
     ("network.normalization", "none", "no normalization"),
     ("network.normalization", "batch", "batch normalization"),
     ("network.normalization", "frozen", "normalization that never trains"),

@@ -2,6 +2,7 @@
 //!
 //! The values come from files of their own (`exhibits.json` beside a record) and are shown nowhere else.
 
+use crate::changes;
 use crate::export::csv;
 use crate::format;
 use crate::intervals::{Group, Interval, IntervalRow, Intervals, Series};
@@ -119,12 +120,10 @@ pub(crate) fn read<'a>(runs: &Path, slices: &'a [Slice<'a>]) -> Result<Vec<Shown
             if of_cell.is_empty() {
                 continue;
             }
-            let changed: Vec<String> =
-                changes.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-            let title = match changed.as_slice() {
-                [] => models::title(model).to_string(),
-                changed => format!("{}, {}", models::title(model), changed.join(", ")),
-            };
+            let mut title = models::title(model).to_string();
+            if !changes.is_empty() {
+                title = format!("{title}, {}", changes::words(&changes));
+            }
             all.push(Shown { slice, title, model, runs: of_cell });
         }
     }

@@ -58,5 +58,18 @@ fn end(size: usize) -> ! {
          less to do: --jobs 1 (reproduce), --memory-limit (prep), a smaller train.batch_size. What is \
          finished is kept, and reproduce goes on from the last checkpoint, as train does with --resume"
     );
-    std::process::exit(2);
+    leave(2)
+}
+
+/// Ends the process without the handlers of an orderly exit, which would ask for memory again.
+#[cfg(unix)]
+fn leave(code: i32) -> ! {
+    // SAFETY: nothing is demanded of the caller; files were written by the system already, or are not whole.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ends the process.
+#[cfg(not(unix))]
+fn leave(code: i32) -> ! {
+    std::process::exit(code)
 }
