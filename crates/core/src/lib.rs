@@ -7,6 +7,7 @@ mod dataset;
 mod error;
 mod exhibit;
 mod features;
+mod figures;
 mod files;
 mod lock;
 mod record;
@@ -21,6 +22,10 @@ pub use canonical::{Digest, canonical_json, sha256_hex};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
+pub use figures::{
+    ACTIVATION_FILE, ActivatedEvent, ActivatedUser, ActivationFigure, EMBEDDING_FILE, EmbeddedGood,
+    EmbeddingFigure, FIGURES_SCHEMA_VERSION, FigureSource, NamedGood,
+};
 pub use files::{remove_half_written, write_atomic};
 pub use lock::FileLock;
 pub use record::{

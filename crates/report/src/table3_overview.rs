@@ -4,9 +4,9 @@ use crate::comparison::compare;
 use crate::format;
 use crate::models;
 use crate::reference::{References, published_kin};
-use crate::results::{gauc_text, percent_text};
+use crate::results::{bar, gauc_text, percent_text};
 use crate::study::{DatasetStudy, Study};
-use crate::table::{Column, Entry, NONE, Table};
+use crate::table::{self, Column, Entry, NONE, Table};
 use crate::table3::PUBLISHED;
 
 /// The table; none when fewer than two real datasets were run, whose own tables then say everything.
@@ -48,16 +48,19 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
         }
         for (index, block) in dataset.blocks.iter().enumerate() {
             let heading = format!("{}, ours, {}", dataset.id, block.title);
-            columns.push(Column::number(&heading, "gAUC"));
-            columns.push(Column::number(&heading, "RelaImpr"));
-            for (model, row) in models.iter().zip(&mut rows) {
+            let number = |title| Column::number(&heading, title).of(block.protocol);
+            columns.extend([number("gAUC"), number("RelaImpr")]);
+            let mut bars = Vec::new();
+            for (line, (model, row)) in models.iter().zip(&mut rows).enumerate() {
                 // Of several configurations the first, which is the first preset's.
                 let cell = dataset.cells(index).find(|(row, _)| row.model == *model);
                 let cell = cell.map(|(_, cell)| cell);
                 let comparison = cell.and_then(|cell| compare(dataset, index, cell));
                 row.push(cell.map_or(NONE.into(), gauc_text).into());
                 row.push(comparison.as_ref().map_or(NONE.into(), percent_text).into());
+                bars.extend(cell.and_then(|cell| bar(line, cell, models::css_color(model))));
             }
+            table::add_bars(&mut rows, columns.len() - 2, &bars);
         }
     }
     Some(Table {

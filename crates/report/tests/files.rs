@@ -17,16 +17,22 @@ fn all_files_are_there_and_sorted() {
         names,
         [
             "cost.csv",
+            "cost.json",
             "cost.md",
             "cost.tex",
             "index.html",
             "learning_curves-tiny-authors.png",
+            "learning_curves-tiny-authors.svg",
             "learning_curves-tiny-held-out.png",
+            "learning_curves-tiny-held-out.svg",
             "learning_curves.png",
+            "learning_curves.svg",
             "table2.csv",
+            "table2.json",
             "table2.md",
             "table2.tex",
             "table3.csv",
+            "table3.json",
             "table3.md",
             "table3.tex"
         ]
@@ -68,6 +74,21 @@ fn the_same_records_elsewhere_give_the_same_bytes() {
     }
 }
 
+/// The page without its own script and without the data for it, which may hold no markup.
+fn without_scripts(page: &str) -> String {
+    let script = format!("<script>{}</script>", include_str!("../templates/page.js"));
+    assert!(page.contains(&script) && !script[8..].contains("<script"));
+    let mut left = page.replace(&script, "");
+    const BEGIN: &str = "<script type=\"application/json\">";
+    while let Some((before, rest)) = left.split_once(BEGIN) {
+        let (data, after) = rest.split_once("</script>").unwrap();
+        assert!(!data.contains('<'), "{data}");
+        assert!(serde_json::from_str::<serde_json::Value>(data).is_ok());
+        left = format!("{before}{after}");
+    }
+    left
+}
+
 #[test]
 fn names_with_markup_stay_names() {
     let run = Made { dataset: "<script>alert(1)</script>", model: "<img src=x>", ..made() };
@@ -75,7 +96,7 @@ fn names_with_markup_stay_names() {
     record.run_id = "\"><script>".into();
     record.config["note"] = "</pre><script>".into();
     let (_folder, summary) = support::report_records(&[record]);
-    let page = text(&summary, "index.html");
+    let page = without_scripts(&text(&summary, "index.html"));
     assert!(!page.contains("<script"), "a name became markup");
     assert!(!page.contains("<img src=x>"));
     assert!(page.contains("&lt;script&gt;"));
@@ -90,6 +111,8 @@ fn the_page_needs_nothing_else() {
     let (_folder, summary) = report(&[made(), Made { model: "base_model", ..made() }]);
     // The template engine also escapes slashes.
     let page = text(&summary, "index.html").replace("&#x2f;", "/");
+    assert_eq!(page.matches("<script>").count(), 1);
+    let page = without_scripts(&page);
     for outside in ["<script", "<link", "@import", "src=\"http", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }

@@ -1,9 +1,10 @@
 //! One run from configuration to record.
 
-use crate::config::RunConfig;
+use crate::config::{self, RunConfig};
 use crate::environment;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::registry::ModelId;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
     Dataset, DatasetReference, FileLock, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
@@ -54,6 +55,12 @@ impl Job<'_> {
         let Dataset { id, protocol, .. } = self.dataset;
         let model = self.config.model.id().name();
         Ok(format!("{id}-{protocol}-{model}-seed{}-{}", self.seed, &self.run_id()?[..8]))
+    }
+
+    /// Whether this is DIN with nothing changed in its preset.
+    pub fn is_plain_din(&self) -> bool {
+        config::resolve(ModelId::Din, &self.config.preset, None, &[])
+            .is_ok_and(|usual| usual == self.config)
     }
 
     /// A short name for progress bars and messages.

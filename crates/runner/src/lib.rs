@@ -28,6 +28,7 @@ mod registry;
 mod regularizer;
 mod serving;
 mod suite;
+mod visualize;
 
 use clap::Parser;
 use std::panic::AssertUnwindSafe;

@@ -2,11 +2,13 @@
 //! those of [`rows`].
 
 mod folder;
+mod names;
 mod reviews;
 mod rows;
 mod truth;
 
 pub(crate) use folder::Folder;
+pub use names::{Names, read_names};
 pub(crate) use rows::{
     ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
 };

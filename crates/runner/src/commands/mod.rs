@@ -10,6 +10,7 @@ mod reproduce;
 mod signature;
 mod train;
 mod verify;
+mod visualize;
 
 use crate::cli::{Cli, Command};
 use crate::{environment, interrupt};
@@ -32,6 +33,7 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Train(arguments) => train::train(&arguments, quiet),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments, quiet),
+        Command::Visualize(arguments) => visualize::visualize(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Signature(arguments) => signature::signature(&arguments),
         Command::AbTest(arguments) => ab_test::ab_test(&arguments),
