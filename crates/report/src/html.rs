@@ -191,6 +191,8 @@ pub(crate) fn render(
     };
     // Escaping follows the name's ending; a test feeds names with markup.
     let mut environment = Environment::new();
+    // Links lead to names that hold nothing but letters, digits and dashes.
+    environment.add_filter("anchor", |text: &str| format::file_name(text));
     environment.add_template("index.html", TEMPLATE)?;
     Ok(environment.get_template("index.html")?.render(minijinja::value::Serde(&page))?)
 }
@@ -252,6 +254,8 @@ fn overview(study: &Study) -> Vec<Overview> {
             });
         }
     }
+    // Real data first; the sort is stable.
+    lines.sort_by_key(|line| line.simulated);
     lines
 }
 

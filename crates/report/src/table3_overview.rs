@@ -65,9 +65,8 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
     }
     Some(Table {
         id: "table3-overview".into(),
-        caption: "Table 3 as the paper has it, MovieLens and Amazon side by side. Published columns are on \
-                  the paper's own datasets, ours on those named; each has a table of its own below, with \
-                  signatures and runs."
+        caption: "Published columns are on the paper's own datasets, ours on those named; each has a table of \
+                  its own below, with signatures and runs."
             .into(),
         columns,
         rows,

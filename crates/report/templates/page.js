@@ -86,7 +86,7 @@ function values(plot, axes) {
   const all = (axis) => [...new Set(axis.lines.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
   const digits = (value) => Number(value).toFixed(4);
 
-  function show(axis, x) {
+  function show(axis, x, pointer) {
     const [left, top, right, bottom] = axis.place;
     const rows = axis.lines.map((line) => {
       const nearest = line.points.reduce((best, point) =>
@@ -116,7 +116,8 @@ function values(plot, axes) {
     const beside = share * width + 12;
     const fits = beside + box.offsetWidth <= width;
     box.style.left = `${Math.max(0, fits ? beside : share * width - 12 - box.offsetWidth)}px`;
-    box.style.top = `${top * height + 8}px`;
+    const highest = pointer === undefined ? top * height + 8 : pointer - box.offsetHeight / 2;
+    box.style.top = `${Math.max(0, Math.min(highest, height - box.offsetHeight))}px`;
     current = { axis, x: at };
   }
 
@@ -129,7 +130,7 @@ function values(plot, axes) {
       left <= x && x <= right && top <= y && y <= bottom);
     if (!axis) return hide();
     const share = (x - axis.place[0]) / (axis.place[2] - axis.place[0]);
-    show(axis, axis.x[0] + share * (axis.x[1] - axis.x[0]));
+    show(axis, axis.x[0] + share * (axis.x[1] - axis.x[0]), event.clientY - frame.top);
   });
   plot.addEventListener("pointerleave", hide);
   plot.addEventListener("blur", hide);
