@@ -10,6 +10,7 @@ mod features;
 mod figures;
 mod files;
 mod lock;
+mod panics;
 mod record;
 mod schema;
 mod seed;
@@ -28,6 +29,7 @@ pub use figures::{
 };
 pub use files::{remove_half_written, write_atomic};
 pub use lock::FileLock;
+pub use panics::panic_text;
 pub use record::{
     Best, Ceiling, CurvePoint, DatasetReference, Environment, FieldSummary, MetricValues,
     ModelInfo, RECORD_SCHEMA_VERSION, RunRecord, Status, Timing,

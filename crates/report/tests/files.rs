@@ -5,7 +5,7 @@ mod support;
 use ctr_core::Protocol;
 use ctr_report::{Background, Error, ReportOptions, read_records, write_report};
 use std::path::Path;
-use support::{Made, made, place, report, text};
+use support::{Made, made, place, report, text, without_scripts};
 
 #[test]
 fn all_files_are_there_and_sorted() {
@@ -72,21 +72,6 @@ fn the_same_records_elsewhere_give_the_same_bytes() {
         assert_eq!(one.file_name(), other.file_name());
         assert!(std::fs::read(one).unwrap() == std::fs::read(other).unwrap(), "{}", one.display());
     }
-}
-
-/// The page without its own script and without the data for it, which may hold no markup.
-fn without_scripts(page: &str) -> String {
-    let script = format!("<script>{}</script>", include_str!("../templates/page.js"));
-    assert!(page.contains(&script) && !script[8..].contains("<script"));
-    let mut left = page.replace(&script, "");
-    const BEGIN: &str = "<script type=\"application/json\">";
-    while let Some((before, rest)) = left.split_once(BEGIN) {
-        let (data, after) = rest.split_once("</script>").unwrap();
-        assert!(!data.contains('<'), "{data}");
-        assert!(serde_json::from_str::<serde_json::Value>(data).is_ok());
-        left = format!("{before}{after}");
-    }
-    left
 }
 
 #[test]

@@ -89,6 +89,15 @@ impl Job<'_> {
         Ok(Some(record))
     }
 
+    /// [`Job::run`] once more from the beginning, in a temporary folder that nobody else knows.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn repeat(&self, folder: &Path, observer: &dyn Observer) -> Result<RunRecord> {
+        self.run(folder, false, observer, interrupt::flag())?
+            .context("another process is in a temporary folder of this one")
+    }
+
     /// Trains, and writes model, predictions and record into `directory`; gives what is there when the run is
     /// finished already, and none when another process is at it.
     ///

@@ -19,13 +19,12 @@ pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
     let again = Workshop::new(&std::env::temp_dir(), "din-repro-verify-")?;
     let progress = Progress::new(quiet);
     let observer = progress.run(&job.title());
-    let repeated = pool(arguments.threads)?
-        .install(|| job.run(again.path(), false, &observer, interrupt::flag()));
+    let repeated = pool(arguments.threads)?.install(|| job.repeat(again.path(), &observer));
     observer.close();
     if repeated.as_ref().is_err_and(is_interruption) {
         return Err(Failure::Interrupted("the same command begins anew".into()).into());
     }
-    let repeated = repeated?.context("another process is in a temporary folder of this one")?;
+    let repeated = repeated?;
     // The record says what its result is; whether the hash is that of the rest is looked at too.
     let own = record.compute_result_sha256()?;
     let equal = repeated.result_sha256 == record.result_sha256 && own == record.result_sha256;
