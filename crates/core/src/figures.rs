@@ -1,5 +1,6 @@
 //! What looking into a trained network leaves behind: figures 5 and 6 as numbers.
 
+use crate::Protocol;
 use serde::{Deserialize, Serialize};
 
 /// Version of the layouts below.
@@ -8,6 +9,71 @@ pub const FIGURES_SCHEMA_VERSION: u32 = 1;
 pub const ACTIVATION_FILE: &str = "activation.json";
 /// Figure 6's file in a reports folder.
 pub const EMBEDDING_FILE: &str = "embedding.json";
+
+/// The data's histograms in a reports folder.
+pub const HISTOGRAMS_FILE: &str = "data_histograms.json";
+
+/// What the rows of the datasets are like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataHistograms {
+    /// [`FIGURES_SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// One entry a dataset and protocol.
+    pub datasets: Vec<DatasetHistograms>,
+}
+
+/// Histograms of one dataset's training rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetHistograms {
+    /// The dataset.
+    pub dataset: String,
+    /// Its content.
+    pub content_sha256: String,
+    /// How its rows were split.
+    pub protocol: Protocol,
+    /// True for data of the simulator.
+    pub simulated: bool,
+    /// Rows by the number of events in their histories.
+    pub history_lengths: DoublingBuckets,
+    /// Goods by the number of rows with a click on them.
+    pub clicks_of_goods: DoublingBuckets,
+    /// Users by the number of their rows.
+    pub rows_of_users: DoublingBuckets,
+}
+
+/// Counts of whole numbers: of 0, 1, 2 to 3, 4 to 7, and so on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DoublingBuckets(pub Vec<u64>);
+
+impl DoublingBuckets {
+    /// Counts numbers.
+    pub fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
+        let mut counts = Vec::new();
+        for number in numbers {
+            let bucket = (u64::BITS - number.leading_zeros()) as usize;
+            if counts.len() <= bucket {
+                counts.resize(bucket + 1, 0);
+            }
+            counts[bucket] += 1;
+        }
+        Self(counts)
+    }
+
+    /// The numbers that a bucket counts, in words.
+    pub fn label(bucket: usize) -> String {
+        match bucket {
+            0 => "0".into(),
+            1 => "1".into(),
+            _ => {
+                let low = 1u64.checked_shl(bucket as u32 - 1).unwrap_or(u64::MAX);
+                format!("{low}–{}", low.saturating_mul(2).saturating_sub(1))
+            }
+        }
+    }
+}
 
 /// The run that was looked into.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,4 +194,20 @@ pub struct EmbeddedGood {
     pub probability: f64,
     /// Place on the map.
     pub place: [f64; 2],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_double() {
+        let buckets = DoublingBuckets::of([0, 0, 1, 2, 3, 4, 7, 8]);
+        assert_eq!(buckets.0, [2, 1, 2, 2, 1]);
+        let labels: Vec<String> = (0..5).map(DoublingBuckets::label).collect();
+        assert_eq!(labels, ["0", "1", "2–3", "4–7", "8–15"]);
+        assert_eq!(DoublingBuckets::of([u64::MAX]).0.len(), 65);
+        assert_eq!(DoublingBuckets::label(64), format!("{}–{}", 1u64 << 63, u64::MAX - 1));
+        assert!(DoublingBuckets::of([]).0.is_empty());
+    }
 }

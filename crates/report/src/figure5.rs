@@ -27,7 +27,7 @@ const MARGIN: u32 = 16;
 
 /// The numbers in a reports folder, if there are any.
 pub(crate) fn read(folder: &Path) -> Result<Option<ActivationFigure>> {
-    stored::read(&folder.join(ACTIVATION_FILE))
+    stored::read(&folder.join(ACTIVATION_FILE), "/source/schema_version")
 }
 
 /// Draws figure 5 into a folder: PNG and SVG.

@@ -26,7 +26,7 @@ const LAST_COLOR: f64 = 0.88;
 
 /// The numbers in a reports folder, if there are any.
 pub(crate) fn read(folder: &Path) -> Result<Option<EmbeddingFigure>> {
-    stored::read(&folder.join(EMBEDDING_FILE))
+    stored::read(&folder.join(EMBEDDING_FILE), "/source/schema_version")
 }
 
 /// Draws figure 6 into a folder: PNG and SVG.

@@ -39,6 +39,7 @@ struct Page<'a> {
     figure4: Vec<EmbeddedPicture>,
     ablations: Vec<EmbeddedPicture>,
     exhibits: Vec<EmbeddedPicture>,
+    data: Vec<EmbeddedPicture>,
     figure5: Vec<EmbeddedPicture>,
     figure6: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
@@ -113,6 +114,8 @@ pub(crate) struct Contents {
     pub table1: Vec<Table>,
     pub table2: Table,
     pub table3: Vec<Table>,
+    /// Ours of the first of them.
+    pub table3_glance: Option<Table>,
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
@@ -152,6 +155,7 @@ pub(crate) struct Pictures<'a> {
     pub figure4: Vec<Picture<'a>>,
     pub ablations: Vec<Picture<'a>>,
     pub exhibits: Vec<Picture<'a>>,
+    pub data: Vec<Picture<'a>>,
     pub figure5: Vec<Picture<'a>>,
     pub figure6: Vec<Picture<'a>>,
 }
@@ -183,6 +187,7 @@ pub(crate) fn render(
         figure4: embedded(&pictures.figure4),
         ablations: embedded(&pictures.ablations),
         exhibits: embedded(&pictures.exhibits),
+        data: embedded(&pictures.data),
         figure5: embedded(&pictures.figure5),
         figure6: embedded(&pictures.figure6),
         records: records(study),

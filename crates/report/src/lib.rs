@@ -22,6 +22,7 @@ mod figure4_plot;
 mod figure5;
 mod figure6;
 mod format;
+mod histograms;
 mod hover;
 mod html;
 mod intervals;

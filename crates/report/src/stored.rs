@@ -3,24 +3,16 @@
 use crate::pictures::Files;
 use crate::{Error, Result};
 use ctr_core::{FIGURES_SCHEMA_VERSION, write_atomic};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Reads a figure's numbers; none when there is no such file.
+/// Reads numbers; none when there is no such file. `version` is where in it the layout's version stands.
 ///
 /// # Errors
 /// When the file cannot be read, is of a later program, or does not parse.
-pub(crate) fn read<F: DeserializeOwned>(path: &Path) -> Result<Option<F>> {
-    #[derive(Deserialize)]
-    struct SourceOnly {
-        source: VersionOnly,
-    }
-    #[derive(Deserialize)]
-    struct VersionOnly {
-        schema_version: u32,
-    }
+pub(crate) fn read<F: DeserializeOwned>(path: &Path, version: &str) -> Result<Option<F>> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -28,11 +20,13 @@ pub(crate) fn read<F: DeserializeOwned>(path: &Path) -> Result<Option<F>> {
     };
     let fail = |reason: String| Error::Record { path: path.into(), reason };
     let again = |error: serde_json::Error| {
-        fail(format!("{error}; make it again with `din-repro visualize`, or remove it"))
+        fail(format!(
+            "{error}; make it again with `din-repro visualize` or `reproduce`, or remove it"
+        ))
     };
-    let version: SourceOnly = serde_json::from_slice(&text).map_err(again)?;
-    if version.source.schema_version > FIGURES_SCHEMA_VERSION {
-        let version = version.source.schema_version;
+    let all: Value = serde_json::from_slice(&text).map_err(again)?;
+    let version = all.pointer(version).and_then(Value::as_u64).unwrap_or_default();
+    if version > u64::from(FIGURES_SCHEMA_VERSION) {
         return Err(fail(format!("schema version {version} is of a later program")));
     }
     Ok(Some(serde_json::from_slice(&text).map_err(again)?))

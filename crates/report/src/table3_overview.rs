@@ -8,6 +8,7 @@ use crate::results::{bar, gauc_text, percent_text};
 use crate::study::{DatasetStudy, Study};
 use crate::table::{self, Column, Entry, NONE, Table};
 use crate::table3::PUBLISHED;
+use ctr_core::Protocol;
 
 /// The table; none when fewer than two real datasets were run, whose own tables then say everything.
 pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
@@ -70,6 +71,34 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
             .into(),
         columns,
         rows,
+        ..Table::default()
+    })
+}
+
+/// Our gAUC alone, for the first screen: held-out where there is any.
+pub(crate) fn glance(table: &Table) -> Option<Table> {
+    let ours = |wanted: Protocol| {
+        let columns = table.columns.iter().enumerate();
+        let chosen =
+            columns.filter(move |(_, of)| of.protocol == Some(wanted) && of.title == "gAUC");
+        chosen.map(|(place, _)| place).collect::<Vec<usize>>()
+    };
+    let held_out = ours(Protocol::HeldOut);
+    let places = if held_out.is_empty() { ours(Protocol::Authors) } else { held_out };
+    let first = Column::text("model");
+    let columns = places.iter().map(|&place| {
+        let of = &table.columns[place];
+        Column { group: String::new(), title: of.group.clone(), ..of.clone() }
+    });
+    let row = |row: &Vec<Entry>| {
+        let cells = places.iter().map(|&place| row[place].clone());
+        std::iter::once(row[0].clone()).chain(cells).collect()
+    };
+    (!places.is_empty()).then(|| Table {
+        id: "table3-glance".into(),
+        caption: "Test gAUC".into(),
+        columns: std::iter::once(first).chain(columns).collect(),
+        rows: table.rows.iter().map(row).collect(),
         ..Table::default()
     })
 }

@@ -12,7 +12,9 @@ use crate::study::Study;
 use crate::table::Table;
 use crate::tuning;
 use crate::variants::Usual;
-use crate::{Result, cost, exhibits, figure5, figure6, overlay, read_records, stored, throughput};
+use crate::{
+    Result, cost, exhibits, figure5, figure6, histograms, overlay, read_records, stored, throughput,
+};
 use crate::{
     ab_test, ablations, ablations_table, claims, table1, table2, table3, table3_overview, table4,
     table5, tuning_table,
@@ -97,6 +99,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let warnings = [study.warnings.clone(), evidence.warnings()].concat();
     let references = References::load()?;
     let (activation, embedding) = (figure5::read(&options.out)?, figure6::read(&options.out)?);
+    let histograms = histograms::read(&options.out)?;
     let mut files = Files::new();
 
     let mut results = table3::tables(&models, &references, &left_out);
@@ -112,6 +115,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         claims_by_data: decided.iter().map(|decided| claims::table(decided, &references)).collect(),
         table1: table1::tables(study, &references),
         table2: table2::table(study, &references),
+        table3_glance: results.first().and_then(table3_overview::glance),
         table3: results,
         table4: tables(&regularizers),
         table5: tables(&ad_logs),
@@ -184,6 +188,8 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let figures = pictures::regularization(&slices, &mut files)?;
     let parts = pictures::parts(&ablations, &mut files)?;
     let wrong = pictures::wrong_ways(&exhibits, &mut files)?;
+    let of_data = histograms.iter().map(|figure| histograms::draw_into(figure, &mut files));
+    let of_data = of_data.collect::<Result<Vec<_>>>()?;
     let figure5 = activation.iter().map(|figure| figure5::draw_into(figure, &mut files));
     let figure5 = figure5.collect::<Result<Vec<_>>>()?;
     let figure6 = embedding.iter().map(|figure| figure6::draw_into(figure, &mut files));
@@ -202,6 +208,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
             figure4: pictures::embed(&figures, &files),
             ablations: pictures::embed(&parts, &files),
             exhibits: pictures::embed(&wrong, &files),
+            data: pictures::embed(&of_data, &files),
             figure5: pictures::embed(&figure5, &files),
             figure6: pictures::embed(&figure6, &files),
         },

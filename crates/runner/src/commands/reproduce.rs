@@ -45,6 +45,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
         tracing::info!("{written} runs scored in wrong ways on purpose, for the exhibits");
     }
+    visualize::write_histograms(&datasets, &arguments.out)?;
     look_into(&jobs, &runs, arguments)?;
     let summary = write_report(&runs, &arguments.out)?;
     tracing::info!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64());

@@ -7,7 +7,6 @@ mod case;
 #[cfg(test)]
 mod tests;
 
-use crate::interrupt;
 use crate::job::{self, Job, RECORD_FILE};
 use crate::queue::{self, Turn};
 use anyhow::{Context, Result, bail};

@@ -3,6 +3,7 @@
 mod activation;
 mod embedding;
 mod goods;
+mod histograms;
 
 use crate::config::RunConfig;
 use crate::job;
@@ -20,6 +21,7 @@ use std::path::Path;
 
 pub use activation::activation;
 pub use embedding::{EmbeddingOptions, embedding};
+pub use histograms::write_histograms;
 
 /// A finished run with its network, and its data with the names of the ids.
 pub struct Look<'d> {
