@@ -56,9 +56,16 @@ impl Job<'_> {
         Ok(format!("{id}-{protocol}-{model}-seed{}-{}", self.seed, &self.run_id()?[..8]))
     }
 
-    /// A short name for progress bars and messages.
+    /// A short name for messages.
     pub fn title(&self) -> String {
-        format!("{} {} seed {}", self.dataset.id, self.config.model.id().name(), self.seed)
+        let [title, _] = self.titles();
+        title
+    }
+
+    /// The same and a shorter one, for progress bars.
+    pub fn titles(&self) -> [String; 2] {
+        let short = format!("{} seed {}", self.config.model.id().name(), self.seed);
+        [format!("{} {short}", self.dataset.id), short]
     }
 
     /// The record in `directory`, if the run is finished.

@@ -1,10 +1,7 @@
-//! The command `din-repro`: prepares data, trains the models of the Deep Interest Network paper, and writes tables.
+#![doc = include_str!("../README.md")]
 //!
 //! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
 //! 2 wrong usage or bad input, 130 interrupted with state kept.
-//!
-//! A library so that a program of your own can have all of it with a model of its own: [`main_with`], walked through in
-//! CONTRIBUTING.md. And so that its readers can be fuzzed.
 
 mod allocator;
 mod background;
@@ -13,6 +10,7 @@ mod commands;
 mod config;
 mod data;
 mod environment;
+mod examples;
 mod exhibits;
 mod expected;
 mod failure;
