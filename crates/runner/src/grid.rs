@@ -26,7 +26,7 @@ pub fn run_all(
         let record = match job.finished(&directory)? {
             Some(record) => {
                 job::tidy(&directory)?;
-                tracing::info!("{}: finished before ({})", job.title(), total.count(Came::Before));
+                tracing::info!("{}: finished before{}", job.title(), total.count(Came::Before));
                 record
             }
             None => {
@@ -38,7 +38,7 @@ pub fn run_all(
                 };
                 let diverged = record.status == Status::Diverged;
                 let far = total.count(if diverged { Came::Diverged } else { Came::Trained });
-                tracing::info!("{}: {} ({far})", job.title(), summary(&record));
+                tracing::info!("{}: {}{far}", job.title(), summary(&record));
                 record
             }
         };

@@ -35,13 +35,15 @@ impl Progress {
         Self { bars: std::io::stderr().is_terminal() && !plain && !quiet }
     }
 
-    /// What is told of a grid of `jobs` runs.
-    pub fn grid(&self, jobs: usize) -> GridProgress {
-        let bar = self.bar(jobs as u64, Layout::of_terminal().grid());
+    /// What is told of a grid of `jobs` runs, `workers` at a time.
+    pub fn grid(&self, jobs: usize, workers: usize) -> GridProgress {
+        let template = Layout::of_terminal().grid();
+        let bar = self.bar(jobs as u64, template);
+        let grid = GridProgress::new(bar.clone(), template, jobs, workers);
         if self.bars {
             bar.enable_steady_tick(Duration::from_secs(1));
         }
-        GridProgress::new(bar)
+        grid
     }
 
     /// The bar of a download whose size may be unknown.

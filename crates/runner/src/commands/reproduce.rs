@@ -30,7 +30,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
     let jobs = plan::first_jobs(&rows);
     tracing::info!("{} runs, {workers} at a time", jobs.len());
-    let total = progress.grid(jobs.len() + plan::repetitions(&rows));
+    let total = progress.grid(jobs.len() + plan::repetitions(&rows), workers);
     let records = grid::run_all(&jobs, &runs, workers, &progress, &total)?;
     let chosen = plan::second_jobs(&rows, &records)?;
     total.set_all(jobs.len() + chosen.len());

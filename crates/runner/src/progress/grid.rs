@@ -1,7 +1,8 @@
 //! How far a grid is: a bar, lines, and what they are made of.
 
-use indicatif::ProgressBar;
-use std::sync::{Mutex, PoisonError};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What came of a run of a grid.
@@ -19,52 +20,74 @@ pub enum Came {
 pub struct GridProgress {
     bar: ProgressBar,
     begun: Instant,
-    counts: Mutex<Counts>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     all: usize,
+    /// Runs under way at a time.
+    workers: usize,
     before: usize,
     trained: usize,
     diverged: usize,
+    /// When it will be over, as it looked when the last run ended.
+    end: Option<Instant>,
 }
 
 impl GridProgress {
-    pub(super) fn new(bar: ProgressBar) -> Self {
-        let counts = Counts { all: bar.length().unwrap_or_default() as usize, ..Counts::default() };
-        Self { bar, begun: Instant::now(), counts: Mutex::new(counts) }
+    /// `bar` shows it, where it is not hidden.
+    pub(super) fn new(bar: ProgressBar, template: &str, jobs: usize, workers: usize) -> Self {
+        let counts = Counts { all: jobs, workers, ..Counts::default() };
+        let counts = Arc::new(Mutex::new(counts));
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            let counts = Arc::clone(&counts);
+            let left = move |_: &ProgressState, text: &mut dyn Write| {
+                let end = counts.lock().unwrap_or_else(PoisonError::into_inner).end;
+                let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+                if let Some(left) = left.filter(|left| !left.is_zero()) {
+                    let _ = write!(text, ", {} left", duration(left));
+                }
+            };
+            bar.set_style(style.with_key("left", left));
+        }
+        Self { bar, begun: Instant::now(), counts }
     }
 
-    /// Counts a run and says how far the grid is: "3 of 9, about 2 min left".
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a run. Where no bar shows it, says how far the grid is: " (3 of 9, about 2 min left)".
     pub fn count(&self, came: Came) -> String {
-        let counts = {
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            match came {
-                Came::Before => counts.before += 1,
-                Came::Trained => counts.trained += 1,
-                Came::Diverged => counts.diverged += 1,
-            }
-            *counts
-        };
+        let mut counts = self.counts();
+        match came {
+            Came::Before => counts.before += 1,
+            Came::Trained => counts.trained += 1,
+            Came::Diverged => counts.diverged += 1,
+        }
         let left = counts.left(self.begun.elapsed());
+        counts.end = left.map(|left| Instant::now() + left);
+        let (done, all) = (counts.done(), counts.all);
+        drop(counts);
+        self.bar.set_position(done as u64);
+        if !self.bar.is_hidden() {
+            return String::new();
+        }
         let left = left.map_or(String::new(), |left| format!(", about {} left", duration(left)));
-        self.bar.set_position(counts.done() as u64);
-        self.bar.set_message(left.replace("about ", ""));
-        format!("{} of {}{left}", counts.done(), counts.all)
+        format!(" ({done} of {all}{left})")
     }
 
     /// Takes the true number of runs, once it is known.
     pub fn set_all(&self, runs: usize) {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).all = runs;
+        self.counts().all = runs;
         self.bar.set_length(runs as u64);
     }
 
     /// Takes the bar away and says in one line what came of the grid.
     pub fn end(&self) -> String {
         self.bar.finish_and_clear();
-        let counts = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        format!("{} in {}", counts.told(), duration(self.begun.elapsed()))
+        format!("{} in {}", self.counts().told(), duration(self.begun.elapsed()))
     }
 }
 
@@ -73,11 +96,14 @@ impl Counts {
         self.before + self.trained + self.diverged
     }
 
-    /// As long for each run to come as for those of now; runs of before cost nothing and tell nothing.
+    /// As long for each run to come as for those of now, with those under way half done; runs of before cost
+    /// nothing and tell nothing.
     fn left(self, gone: Duration) -> Option<Duration> {
         let now = self.trained + self.diverged;
         let left = self.all.saturating_sub(self.done());
-        (now > 0 && left > 0).then(|| gone.mul_f64(left as f64 / now as f64))
+        let half_done = self.workers.min(left) as f64 / 2.0;
+        let share = (left as f64 - half_done) / (now as f64 + half_done);
+        (now > 0 && left > 0).then(|| gone.mul_f64(share))
     }
 
     fn told(self) -> String {
@@ -111,15 +137,22 @@ mod tests {
 
     #[test]
     fn what_is_left_follows_the_runs_of_now() {
-        let grid = GridProgress::new(ProgressBar::hidden());
+        let grid = GridProgress::new(ProgressBar::hidden(), "", 5, 1);
         grid.set_all(4);
-        assert_eq!(grid.count(Came::Before), "1 of 4");
-        assert_eq!(grid.count(Came::Trained), "2 of 4, about 0 s left");
-        assert_eq!(grid.count(Came::Diverged), "3 of 4, about 0 s left");
-        assert_eq!(grid.count(Came::Before), "4 of 4");
+        assert_eq!(grid.count(Came::Before), " (1 of 4)");
+        assert_eq!(grid.count(Came::Trained), " (2 of 4, about 0 s left)");
+        assert_eq!(grid.count(Came::Diverged), " (3 of 4, about 0 s left)");
+        assert_eq!(grid.count(Came::Before), " (4 of 4)");
         assert_eq!(grid.end(), "4 runs: 2 trained, 2 finished before, 1 diverged in 0 s");
-        let counts = Counts { all: 10, before: 4, trained: 2, diverged: 0 };
-        assert_eq!(counts.left(Duration::from_secs(30)), Some(Duration::from_secs(60)));
+        let left = |all, workers, before, trained| {
+            let counts = Counts { all, workers, before, trained, ..Counts::default() };
+            counts.left(Duration::from_secs(30)).map(|left| left.as_secs())
+        };
+        // Of three runs a core has done one and a half in 30 seconds, and as much is left.
+        assert_eq!(left(3, 1, 0, 1), Some(30));
+        assert_eq!(left(10, 1, 7, 1), Some(30));
+        assert_eq!(left(6, 2, 0, 1), Some(60));
+        assert_eq!(left(3, 2, 0, 0), None);
         assert_eq!(Counts::default().told(), "0 runs");
     }
 

@@ -27,18 +27,19 @@ impl Layout {
 
     pub fn grid(self) -> &'static str {
         match self {
-            Self::Narrow => "{pos}/{len} runs, {elapsed} gone{msg}",
-            Self::Usual => "{pos}/{len} runs {wide_bar:.cyan/dim} {elapsed} gone{msg}",
-            Self::Wide => "{pos}/{len} runs{wide_bar:.cyan/dim} {elapsed} gone{msg}",
+            Self::Narrow => "{pos}/{len} runs, {elapsed} gone{left}",
+            Self::Usual | Self::Wide => {
+                "{pos}/{len} runs {wide_bar:.cyan/dim} {elapsed} gone{left}"
+            }
         }
     }
 
     pub fn run(self) -> &'static str {
         match self {
             Self::Narrow => "{prefix:18!} {percent:>3}% {eta:>3} {msg}",
-            Self::Usual => "{prefix:32!} {wide_bar:.cyan/dim} {percent:>3}%, {eta} left {msg}",
+            Self::Usual => "{prefix:32!} {wide_bar:.cyan/dim} {percent:>3}%, {eta} left  {msg}",
             Self::Wide => {
-                "{prefix:44!} {wide_bar:.cyan/dim} {pos}/{len} steps, {samples}, {eta} left {msg}"
+                "{prefix:44!} {wide_bar:.cyan/dim} {pos}/{len} steps, {samples}, {eta} left  {msg}"
             }
         }
     }
@@ -123,8 +124,11 @@ mod tests {
         let samples = |_: &_, text: &mut dyn std::fmt::Write| {
             write!(text, "123,456 samples/s").unwrap();
         };
-        let style = ProgressStyle::with_template(template).unwrap().with_key("samples", samples);
-        bar.set_style(style);
+        let left = |_: &_, text: &mut dyn std::fmt::Write| {
+            write!(text, ", 1 h 20 min left").unwrap();
+        };
+        let style = ProgressStyle::with_template(template).unwrap();
+        bar.set_style(style.with_key("samples", samples).with_key("left", left));
         bar.set_position(length / 2);
         let [prefix, message] = words;
         bar.set_prefix(prefix.to_string());
@@ -132,7 +136,7 @@ mod tests {
         bar.tick();
         let text = paper.text.lock().unwrap().clone();
         let plain = console::strip_ansi_codes(&text).into_owned();
-        let last = plain.lines().rfind(|line| line.contains(message.trim()));
+        let last = plain.lines().rfind(|line| line.contains(message));
         last.unwrap_or_else(|| panic!("{columns}: {plain}")).trim_end().to_string()
     }
 
@@ -142,7 +146,7 @@ mod tests {
         for columns in [40, 80, 100, 120, 200] {
             let layout = Layout::of(columns.into());
             let fits = |line: &str| line.chars().count() <= columns.into();
-            let grid = drawn(columns, layout.grid(), 12, ["", ", 1 h 20 min left"]);
+            let grid = drawn(columns, layout.grid(), 12, ["", "1 h 20 min left"]);
             assert!(
                 grid.starts_with("6/12 runs") && grid.ends_with("min left"),
                 "{columns}: {grid}"
