@@ -3,7 +3,7 @@
 use crate::examples;
 use crate::log::LogLevel;
 use crate::output::Format;
-use crate::registry::ModelId;
+use crate::registry::{ModelId, ModelParser};
 use clap::{Args, Parser, Subcommand};
 use ctr_core::Protocol;
 use ctr_dataset_prep::HistoryRule;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// Reproduces the Deep Interest Network paper (KDD 2018): data, models, tables
 #[derive(Debug, Parser)]
-#[command(name = "din-repro", version, max_term_width = 100)]
+#[command(name = "din-repro", version, max_term_width = 100, after_help = examples::PROGRAM)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -194,7 +194,7 @@ pub struct StatsArguments {
 #[command(after_help = examples::TRAIN)]
 pub struct TrainArguments {
     /// Model
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = ModelParser)]
     pub model: ModelId,
     /// Prepared dataset
     #[arg(long)]

@@ -1,5 +1,13 @@
 //! What each verb's `--help` ends with: what one must know, then examples. A test parses every line of them.
 
+pub const PROGRAM: &str = "\
+Each verb's --help ends with examples. On a terminal progress is bars, elsewhere lines; NO_COLOR=1 gives lines there too.
+
+Examples:
+  din-repro doctor
+  din-repro reproduce
+  din-repro train --help";
+
 pub const DOCTOR: &str = "\
 Exit code 1 when something keeps the program from working.
 

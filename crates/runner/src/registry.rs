@@ -2,7 +2,8 @@
 
 use crate::suggest::did_you_mean;
 use anyhow::{Result, bail};
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use ctr_base_model::{BaseModel, BaseModelConfig};
 use ctr_bst::{Bst, BstConfig};
 use ctr_core::{Schema, SeedStreams};
@@ -17,6 +18,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::any::Any;
+use std::ffi::OsStr;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -170,13 +172,26 @@ impl fmt::Debug for ModelId {
     }
 }
 
-impl clap::ValueEnum for ModelId {
-    fn value_variants<'a>() -> &'a [Self] {
-        Self::all()
+/// Reads a model from the command line. The models are those of the process, so they are no `clap::ValueEnum`.
+#[derive(Clone)]
+pub struct ModelParser;
+
+impl TypedValueParser for ModelParser {
+    type Value = ModelId;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<ModelId, clap::Error> {
+        let names = StringValueParser::new().try_map(|name| ModelId::named(&name));
+        names.parse_ref(command, argument, value)
     }
 
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()).help(self.entry().title))
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue>>> {
+        let value = |id: &ModelId| PossibleValue::new(id.name()).help(id.entry().title);
+        Some(Box::new(ModelId::all().iter().map(value)))
     }
 }
 

@@ -1,13 +1,23 @@
 //! The nearest name to one that is unknown.
 
-/// How alike two names must be: the measure and the bound are clap's, so that flags, verbs and all other names are
-/// answered alike.
+/// How alike two names must be. Measure and bound are clap's, so that flags and verbs, which it answers, and all other
+/// names are answered alike.
 const ALIKE: f64 = 0.7;
+
+/// How alike names are when one letter is wrong, missing, too much or in its neighbor's place. That measure thinks
+/// little of it in a short name: `dni` is not like `din`.
+const A_LETTER: f64 = 0.95;
+
+fn alike(given: &str, name: &str) -> f64 {
+    let jaro = strsim::jaro(given, name);
+    let slip = given.len() > 2 && strsim::osa_distance(given, name) == 1;
+    if slip { jaro.max(A_LETTER) } else { jaro }
+}
 
 /// The known name most like the one given.
 pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let alike = known.into_iter().map(|name| (strsim::jaro(given, name), name));
-    let near = alike.filter(|&(alike, _)| alike > ALIKE);
+    let known = known.into_iter().map(|name| (alike(given, name), name));
+    let near = known.filter(|&(alike, _)| alike > ALIKE);
     near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
@@ -43,6 +53,7 @@ mod tests {
             nearest("amazon-beuty", ["amazon-books", "amazon-beauty"]),
             Some("amazon-beauty")
         );
+        assert_eq!(nearest("dni", ["lr", "pnn", "din"]), Some("din"));
         assert_eq!(did_you_mean("xyz", ["lr", "din"]), "");
         assert_eq!(did_you_mean("x", []), "");
     }

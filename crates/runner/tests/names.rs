@@ -15,7 +15,7 @@ fn every_unknown_name_is_answered_with_the_nearest() {
     for (line, near) in [
         ("trian", "'train'"),
         ("train --modl din", "'--model'"),
-        ("train --data . --model dinn", "'din'"),
+        ("train --data . --model dni", "`din`"),
         ("fetch movielens-100", "`movielens-100k`"),
         ("prep amazon-buety", "`amazon-beauty`"),
         ("simulate amazon-electronics", "`amazon-electronics-sim`"),
