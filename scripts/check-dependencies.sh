@@ -46,6 +46,8 @@ for model in "${models[@]}"; do
 done
 allow ctr-train ctr-core ctr-metrics ctr-nn
 allow ctr-report ctr-core ctr-metrics
+# A model of one's own needs nothing that is not meant for others.
+allow ctr-example-model ctr-core ctr-nn ctr-runner
 
 forbid dfdx ctr-core ctr-metrics ctr-dataset-prep ctr-report
 forbid polars ctr-core ctr-metrics ctr-nn "${models[@]}" ctr-train ctr-report

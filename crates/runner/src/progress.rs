@@ -1,11 +1,18 @@
 //! What one sees while it runs: bars on a terminal, plain lines elsewhere.
 
+mod grid;
+mod layout;
+
+pub use grid::{Came, GridProgress};
+
 use crate::log::BARS;
 use crate::{environment, output};
+use console::Term;
 use ctr_core::CurvePoint;
 use ctr_nn::Network;
 use ctr_train::Observer;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use layout::Layout;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,38 +22,39 @@ use std::time::{Duration, Instant};
 /// What one command tells of its progress.
 #[derive(Clone, Copy)]
 pub struct Progress {
-    terminal: bool,
-    quiet: bool,
+    bars: bool,
 }
 
 impl Progress {
-    /// Bars on stderr, if that is a terminal; nothing at all when `quiet`.
+    /// Bars on stderr if that is a terminal, lines if not; nothing at all when `quiet`.
+    ///
+    /// A bar is drawn by control codes, so it is none either for who sets NO_COLOR or has a terminal that is dumb.
     pub fn new(quiet: bool) -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), quiet }
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let plain = set("NO_COLOR").is_some() || set("TERM").is_none_or(|term| term == "dumb");
+        Self { bars: std::io::stderr().is_terminal() && !plain && !quiet }
     }
 
-    /// The bar of a grid of `jobs` runs.
-    pub fn grid(&self, jobs: u64) -> ProgressBar {
-        let bar =
-            self.bar(jobs, "{msg:32} {wide_bar} {pos}/{len} runs, {elapsed} gone, {eta} left");
-        bar.set_message("all runs");
-        bar.enable_steady_tick(Duration::from_secs(1));
-        bar
+    /// What is told of a grid of `jobs` runs, `workers` at a time.
+    pub fn grid(&self, jobs: usize, workers: usize) -> GridProgress {
+        let template = Layout::of_terminal().grid();
+        let bar = self.bar(jobs as u64, template);
+        let grid = GridProgress::new(bar.clone(), template, jobs, workers);
+        if self.bars {
+            bar.enable_steady_tick(Duration::from_secs(1));
+        }
+        grid
     }
 
     /// The bar of a download whose size may be unknown.
     pub fn download(&self, name: &str, bytes: Option<u64>) -> ProgressBar {
-        let template = match bytes {
-            Some(_) => "{msg:32} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
-            None => "{msg:32} {bytes}, {bytes_per_sec}",
-        };
-        let bar = self.bar(bytes.unwrap_or(0), template);
+        let bar = self.bar(bytes.unwrap_or(0), Layout::of_terminal().download(bytes.is_some()));
         bar.set_message(name.to_string());
         bar
     }
 
     fn bar(&self, length: u64, template: &str) -> ProgressBar {
-        if !self.terminal || self.quiet {
+        if !self.bars {
             return ProgressBar::hidden();
         }
         let bar = BARS.add(ProgressBar::new(length));
@@ -56,11 +64,11 @@ impl Progress {
         bar
     }
 
-    /// An observer for one run.
-    pub fn run(&self, title: &str) -> RunProgress {
+    /// An observer for one run, which is `titles` in full and in short.
+    pub fn run(&self, titles: [String; 2]) -> RunProgress {
         RunProgress {
             progress: *self,
-            title: title.to_string(),
+            titles,
             bar: Mutex::new(ProgressBar::hidden()),
             rows_a_step: Arc::new(AtomicU64::new(0)),
             begun: Mutex::new((Instant::now(), 0)),
@@ -74,7 +82,7 @@ const MEMORY_EVERY_STEPS: u64 = 10_000;
 /// The bar of one run.
 pub struct RunProgress {
     progress: Progress,
-    title: String,
+    titles: [String; 2],
     bar: Mutex<ProgressBar>,
     rows_a_step: Arc<AtomicU64>,
     begun: Mutex<(Instant, u64)>,
@@ -95,9 +103,9 @@ impl Observer for RunProgress {
     fn started(&self, step: u64, steps: u64, batch_size: usize) {
         self.rows_a_step.store(batch_size as u64, Ordering::Relaxed);
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), step);
-        let template = "{prefix:32} {wide_bar} {pos}/{len} steps, {samples}, {eta} left {msg}";
-        let bar = self.progress.bar(steps, template);
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let layout = Layout::of_terminal();
+        let bar = self.progress.bar(steps, layout.run());
+        if let Ok(style) = ProgressStyle::with_template(layout.run()) {
             let rows = Arc::clone(&self.rows_a_step);
             bar.set_style(style.with_key(
                 "samples",
@@ -107,7 +115,7 @@ impl Observer for RunProgress {
                 },
             ));
         }
-        bar.set_prefix(self.title.clone());
+        bar.set_prefix(layout.title(&self.titles).to_string());
         bar.set_position(step);
         bar.reset_eta();
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
@@ -120,28 +128,34 @@ impl Observer for RunProgress {
         }
         if step.is_multiple_of(MEMORY_EVERY_STEPS) {
             let bytes = environment::resident_bytes().unwrap_or_default();
-            tracing::debug!("{}: step {step}, {} MiB of memory", self.title, bytes >> 20);
+            tracing::debug!("{}: step {step}, {} MiB of memory", self.titles[0], bytes >> 20);
         }
     }
 
     fn evaluated(&self, point: &CurvePoint, chosen: bool, _: &Network) {
         let gauc = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.4}"));
         let mark = if chosen { " (best so far)" } else { "" };
-        let summary =
-            format!("gAUC valid {} test {}", gauc(point.valid_gauc), gauc(point.test_gauc));
         self.bar().set_position(point.step);
-        self.bar().set_message(summary.clone());
-        if !self.progress.terminal {
+        // What is chosen by, where there is such a split.
+        self.bar().set_message(format!("gAUC {}", gauc(point.valid_gauc.or(point.test_gauc))));
+        if !self.progress.bars {
             let (begun, first) = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
             let rows = (point.step - first) * self.rows_a_step.load(Ordering::Relaxed);
             let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-9);
             tracing::info!(
-                "{}: step {} epoch {:.2} {summary}{mark}, {} samples/s with evaluations",
-                self.title,
+                "{}: step {} epoch {:.2} gAUC valid {} test {}{mark}, {} samples/s with evaluations",
+                self.titles[0],
                 point.step,
                 point.epoch,
+                gauc(point.valid_gauc),
+                gauc(point.test_gauc),
                 output::grouped(rate as u64)
             );
         }
     }
+}
+
+/// Columns of the terminal behind stderr.
+fn columns() -> usize {
+    Term::stderr().size().1.into()
 }

@@ -2,6 +2,7 @@
 
 use crate::config;
 use crate::registry::ModelId;
+use crate::suggest::{did_you_mean, in_message};
 use anyhow::{Context, Result, anyhow, bail};
 use ctr_core::Protocol;
 use serde::Deserialize;
@@ -144,13 +145,17 @@ impl Suite {
         }
         let known: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
         Err(anyhow!(
-            "unknown suite {name:?}: expected one of {}, or a .toml file",
-            known.join(", ")
+            "unknown suite {name:?}: expected one of {}, or a .toml file{}",
+            known.join(", "),
+            did_you_mean(name, known.iter().copied())
         ))
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let suite: Self = toml::from_str(text)?;
+        let suite: Self = toml::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            anyhow!("{}{}", message.trim_end(), in_message(&message))
+        })?;
         let empty = [
             ("protocols", suite.protocols.is_empty()),
             ("seeds", suite.seeds.is_empty()),
@@ -230,6 +235,10 @@ fn texts(table: &BTreeMap<String, Value>) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn model(name: &str) -> ModelId {
+        ModelId::named(name).unwrap()
+    }
+
     #[test]
     fn every_suite_resolves_for_all_its_models() {
         for (name, _) in SUITES {
@@ -296,7 +305,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        let points = suite.points_of(&suite.arms[0], ModelId::Din, "tiny");
+        let points = suite.points_of(&suite.arms[0], model("din"), "tiny");
         assert_eq!(points.len(), 4);
         assert_eq!(
             points[1],
@@ -326,7 +335,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        let points = suite.points_of(&suite.arms[0], ModelId::Din, "tiny");
+        let points = suite.points_of(&suite.arms[0], model("din"), "tiny");
         let (slow, fast) =
             ("train.optimizer.learning_rate=0.1", "train.optimizer.learning_rate=0.2");
         let (small, large) = ("train.batch_size=32", "train.batch_size=64");
@@ -347,10 +356,10 @@ mod tests {
         let [arm] = suite.arms.as_slice() else { panic!("{} arms", suite.arms.len()) };
         assert!(suite.models.is_empty() && suite.settings.is_empty());
         // The paper's models; later ones have searches of their own.
-        assert_eq!(arm.models, ModelId::ALL[..7]);
-        let points = suite.points_of(arm, ModelId::Din, "amazon-beauty");
+        assert_eq!(arm.models, ModelId::all()[..7]);
+        let points = suite.points_of(arm, model("din"), "amazon-beauty");
         assert_eq!(points.len(), 4);
-        for model in ModelId::ALL {
+        for &model in ModelId::all() {
             assert_eq!(suite.points_of(arm, model, "amazon-beauty"), points);
         }
         assert_eq!(suite.seeds.len(), 3);
@@ -369,7 +378,8 @@ mod tests {
         }
         assert!(suite.seeds == quick.seeds && suite.presets == quick.presets);
         // Models beyond the paper stand beside DIN as they are.
-        let later = |arm: &&Arm| arm.models.iter().all(|model| !ModelId::ALL[..7].contains(model));
+        let later =
+            |arm: &&Arm| arm.models.iter().all(|model| !ModelId::all()[..7].contains(model));
         assert_eq!(suite.arms.iter().filter(later).count(), 2);
         for arm in suite.arms.iter().filter(|arm| !later(arm)) {
             assert_eq!(arm.set.len(), 1);
@@ -383,7 +393,7 @@ mod tests {
             }
         }
         let dice = ["model.network.activation=dice".to_string()];
-        let (own, other) = (default(&suite, ModelId::DinDice), ModelId::Din);
+        let (own, other) = (default(&suite, model("din_dice")), model("din"));
         let mut other =
             serde_json::to_value(resolve(other, "small", None, &dice).unwrap()).unwrap();
         other["model"]["id"] = "din_dice".into();

@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! BaseModel: Embedding&MLP (paper, section 4.1 and figure 2 left; authors' code `base_model/model.py`).
 //!
 //! Every id becomes a row of a table, the history is pooled into one user vector u that does not depend

@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! Behavior Sequence Transformer (Chen et al. 2019, arXiv 1905.06874), in the frame that all models here
 //! share. The open board BARS has it above DIN on AmazonElectronics_x1 (gAUC 0.8841, run
 //! `BST_amazonelectronics_x1_044_3f4303a7`, in FuxiCTR 2.0.1).

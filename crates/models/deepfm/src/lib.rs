@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! DeepFM (Guo et al., IJCAI 2017; paper, section 6.2; authors' code `deepFM/model.py`): BaseModel plus
 //! a factorization machine that shares its embeddings.
 

@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! Deep Interest Network (paper, section 4.3, equation 3 and figure 2 right; authors' code `din/model.py`
 //! at its head of June 2020, after both evaluation leaks were mended).
 //!

@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! BaseModel with a gated recurrent unit instead of pooling: the sequence model that the paper leaves out.
 //!
 //! Section 4.3 reports that an LSTM over the behaviors "shows no improvement". Here the simpler unit of Cho

@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! Logistic regression on the sparse ids of all groups: the paper's weak baseline (section 6.2).
 //!
 //! `logit = b + Σ_fields w_field[id]`; a history adds the sum of its ids' weights, which are not those of

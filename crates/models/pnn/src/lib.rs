@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! PNN as the paper's comparison has it (section 6.2; authors' code `pnn/model.py`): BaseModel whose MLP
 //! also reads the product block u ⊙ i of user vector and candidate.
 

@@ -1,3 +1,6 @@
+#![doc = include_str!("../README.md")]
+//! ## The model
+//!
 //! Wide&Deep (Cheng et al., DLRS 2016; paper, section 6.2; authors' code `wide_deep/model.py`): BaseModel
 //! plus a linear "wide" part on hand-made crosses.
 

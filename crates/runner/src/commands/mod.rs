@@ -7,6 +7,7 @@ mod doctor;
 mod evaluate;
 mod fetch;
 mod reproduce;
+mod shell;
 mod signature;
 mod train;
 mod verify;
@@ -39,6 +40,8 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::AbTest(arguments) => ab_test::ab_test(&arguments),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, quiet),
         Command::Report(arguments) => reproduce::report(&arguments),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man(arguments) => shell::man(&arguments),
     }
 }
 

@@ -14,10 +14,8 @@ use ctr_core::{Dataset, FileLock, Protocol, RunRecord};
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use ctr_train::CHECKPOINT_FILE;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
-    let begun = Instant::now();
     let suite = Suite::find(&arguments.suite)?;
     let progress = Progress::new(quiet);
     tracing::info!("suite {}: {}", arguments.suite, suite.description);
@@ -34,12 +32,15 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
     let jobs = plan::first_jobs(&rows);
     tracing::info!("{} runs, {workers} at a time", jobs.len());
-    let mut records = grid::run_all(&jobs, &runs, workers, &progress)?;
+    let total = progress.grid(jobs.len() + plan::repetitions(&rows), workers);
+    let records = grid::run_all(&jobs, &runs, workers, &progress, &total)?;
     let chosen = plan::second_jobs(&rows, &records)?;
+    total.set_all(jobs.len() + chosen.len());
     if !chosen.is_empty() {
         tracing::info!("{} runs with what validation chose", chosen.len());
-        records.extend(grid::run_all(&chosen, &runs, workers, &progress)?);
+        grid::run_all(&chosen, &runs, workers, &progress, &total)?;
     }
+    let ended = total.end();
     let exhibited = plan::exhibited(&suites, &datasets)?;
     if !exhibited.is_empty() {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
@@ -48,7 +49,7 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     visualize::write_histograms(&datasets, &arguments.out)?;
     look_into(&jobs, &runs, arguments)?;
     let summary = write_report(&runs, &arguments.out)?;
-    tracing::info!("{} runs in {:.0} s", records.len(), begun.elapsed().as_secs_f64());
+    tracing::info!("{ended}; the report is {}", arguments.out.join("index.html").display());
     if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
 }
 

@@ -45,7 +45,7 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
             record
         }
         None => {
-            let observer = progress.run(&job.title());
+            let observer = progress.run(job.titles());
             let threads = pool(arguments.threads)?;
             let record = threads
                 .install(|| job.run(&directory, arguments.resume, &observer, interrupt::flag()));

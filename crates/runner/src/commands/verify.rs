@@ -18,7 +18,7 @@ pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
     let job = Job { dataset: &dataset, config, seed: record.seed };
     let again = Workshop::new(&std::env::temp_dir(), "din-repro-verify-")?;
     let progress = Progress::new(quiet);
-    let observer = progress.run(&job.title());
+    let observer = progress.run(job.titles());
     let repeated = pool(arguments.threads)?.install(|| job.repeat(again.path(), &observer));
     observer.close();
     if repeated.as_ref().is_err_and(is_interruption) {

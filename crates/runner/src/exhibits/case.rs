@@ -6,10 +6,15 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::registry::ModelConfig;
 use anyhow::Result;
+use ctr_base_model::BaseModelConfig;
 use ctr_core::{Batch, CurvePoint, Dataset, SeedStreams, Split};
+use ctr_deepfm::DeepFmConfig;
+use ctr_din::DinConfig;
 use ctr_metrics::{GaucVariant, gauc};
-use ctr_nn::{Activation, NamedTensors, Network, Normalization};
+use ctr_nn::{Activation, EmbeddingMlpConfig, NamedTensors, Network, Normalization};
+use ctr_pnn::PnnConfig;
 use ctr_train::{Observer, score_split};
+use ctr_wide_deep::WideDeepConfig;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -104,14 +109,13 @@ impl<'d> Case<'d> {
             let of_user = |name: &str| name.starts_with("user/") && name.contains("normalization/");
             let twice = self.score(&self.untrained(network, of_user)?)?;
             let twice = self.gauc(&negatives_of(&twice))?;
-            match self.config.model {
-                ModelConfig::Din(_) | ModelConfig::DinDice(_) => values.insert(C, twice),
+            if self.config.model.settings::<DinConfig>().is_some() {
+                values.insert(C, twice);
+            } else {
                 // One vector, normalized once: there is no second normalization to forget.
-                _ => {
-                    values.insert(C, self.gauc(&clean)?);
-                    values.insert(C_IF, twice)
-                }
-            };
+                values.insert(C, self.gauc(&clean)?);
+                values.insert(C_IF, twice);
+            }
         }
         if !network.weights.statistics.is_empty() {
             values.insert(D, self.gauc(&self.batch_statistics(network)?)?);
@@ -174,13 +178,17 @@ impl Observer for Case<'_> {
     }
 }
 
-fn frame(model: &ModelConfig) -> Option<&ctr_nn::EmbeddingMlpConfig> {
-    match model {
-        ModelConfig::BaseModel(config) => Some(&config.network),
-        ModelConfig::Pnn(config) => Some(&config.network),
-        ModelConfig::WideDeep(config) => Some(&config.network),
-        ModelConfig::DeepFm(config) => Some(&config.network),
-        ModelConfig::Din(config) | ModelConfig::DinDice(config) => Some(&config.network),
-        ModelConfig::Lr(_) | ModelConfig::Gru(_) | ModelConfig::Bst(_) => None,
+/// The frame of the models that the authors' code had.
+fn frame(model: &ModelConfig) -> Option<&EmbeddingMlpConfig> {
+    fn of<C: 'static>(
+        model: &ModelConfig,
+        frame: fn(&C) -> &EmbeddingMlpConfig,
+    ) -> Option<&EmbeddingMlpConfig> {
+        model.settings().map(frame)
     }
+    of(model, |config: &BaseModelConfig| &config.network)
+        .or_else(|| of(model, |config: &PnnConfig| &config.network))
+        .or_else(|| of(model, |config: &WideDeepConfig| &config.network))
+        .or_else(|| of(model, |config: &DeepFmConfig| &config.network))
+        .or_else(|| of(model, |config: &DinConfig| &config.network))
 }

