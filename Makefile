@@ -10,7 +10,7 @@ PEERS ?=
 
 DIN_REPRO = $(CARGO) run --release --locked --quiet -p ctr-runner --bin din-repro --
 
-.PHONY: reproduce test lint docs dependencies deny unit smoke bench peers clean-reports
+.PHONY: reproduce test lint docs dependencies deny unit smoke page bench peers clean-reports
 
 ## Build, prepare, train the suite, write $(OUT)/index.html. FETCH="amazon-electronics …" downloads first.
 reproduce:
@@ -49,6 +49,10 @@ smoke:
 	test -s target/smoke/reports/table3.md
 	test -s target/smoke/reports/learning_curves.png
 
+## The smoke suite's page in headless Chromium. Needs `make smoke` before, Node.js, npm and Chromium.
+page:
+	scripts/page/check target/smoke/reports
+
 unit:
 	$(CARGO) test --release --workspace --locked
 
@@ -61,7 +65,7 @@ peers:
 	scripts/peers/run $(PEERS)
 
 clean-reports:
-	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.png
+	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.json reports/*.png reports/*.svg
 
 # A newline, so that foreach makes one command a dataset.
 define \n

@@ -25,9 +25,10 @@ const AXIS: u32 = 50;
 const BAR: u32 = 5;
 const MARGIN: u32 = 16;
 
-/// The numbers in a reports folder, if there are any.
-pub(crate) fn read(folder: &Path) -> Result<Option<ActivationFigure>> {
-    stored::read(&folder.join(ACTIVATION_FILE), "/source/schema_version")
+/// The numbers in a reports folder, each with what its file's name adds.
+pub(crate) fn read(folder: &Path) -> Result<Vec<(String, ActivationFigure)>> {
+    let stem = ACTIVATION_FILE.trim_end_matches(".json");
+    stored::read_all(folder, stem, "/source/schema_version")
 }
 
 /// Draws figure 5 into a folder: PNG and SVG.
@@ -36,14 +37,20 @@ pub(crate) fn read(folder: &Path) -> Result<Option<ActivationFigure>> {
 /// When it cannot be drawn or written.
 pub fn write_activation(figure: &ActivationFigure, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Files::new();
-    draw_into(figure, &mut files)?;
+    draw_into(figure, "", &mut files)?;
     stored::write(&files, folder)
 }
 
-/// Puts the picture among the files of a report.
-pub(crate) fn draw_into(figure: &ActivationFigure, files: &mut Files) -> Result<Shown> {
+/// Puts the picture among the files of a report; `more` is what their names add.
+pub(crate) fn draw_into(figure: &ActivationFigure, more: &str, files: &mut Files) -> Result<Shown> {
     let title = title(figure);
-    Ok(pictures::add(files, STEM, title, (WIDTH, height(figure)), draw(figure)?))
+    Ok(pictures::add(
+        files,
+        &format!("{STEM}{more}"),
+        title,
+        (WIDTH, height(figure)),
+        draw(figure)?,
+    ))
 }
 
 fn title(figure: &ActivationFigure) -> String {

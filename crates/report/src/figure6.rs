@@ -24,9 +24,10 @@ const MARGIN: u32 = 20;
 /// The end of the colors is left out: its yellow is too light on white.
 const LAST_COLOR: f64 = 0.88;
 
-/// The numbers in a reports folder, if there are any.
-pub(crate) fn read(folder: &Path) -> Result<Option<EmbeddingFigure>> {
-    stored::read(&folder.join(EMBEDDING_FILE), "/source/schema_version")
+/// The numbers in a reports folder, each with what its file's name adds.
+pub(crate) fn read(folder: &Path) -> Result<Vec<(String, EmbeddingFigure)>> {
+    let stem = EMBEDDING_FILE.trim_end_matches(".json");
+    stored::read_all(folder, stem, "/source/schema_version")
 }
 
 /// Draws figure 6 into a folder: PNG and SVG.
@@ -35,13 +36,19 @@ pub(crate) fn read(folder: &Path) -> Result<Option<EmbeddingFigure>> {
 /// When it cannot be drawn or written.
 pub fn write_embedding(figure: &EmbeddingFigure, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Files::new();
-    draw_into(figure, &mut files)?;
+    draw_into(figure, "", &mut files)?;
     stored::write(&files, folder)
 }
 
-/// Puts the picture among the files of a report.
-pub(crate) fn draw_into(figure: &EmbeddingFigure, files: &mut Files) -> Result<Shown> {
-    Ok(pictures::add(files, STEM, title(figure), (WIDTH, height(figure)), draw(figure)?))
+/// Puts the picture among the files of a report; `more` is what their names add.
+pub(crate) fn draw_into(figure: &EmbeddingFigure, more: &str, files: &mut Files) -> Result<Shown> {
+    Ok(pictures::add(
+        files,
+        &format!("{STEM}{more}"),
+        title(figure),
+        (WIDTH, height(figure)),
+        draw(figure)?,
+    ))
 }
 
 fn title(figure: &EmbeddingFigure) -> String {

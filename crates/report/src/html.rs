@@ -128,8 +128,9 @@ pub(crate) struct Contents {
     pub throughput: Table,
     /// What the published logs in the learning curves are, where there are any.
     pub logs_note: Option<String>,
-    pub figure5_notes: Vec<String>,
-    pub figure6_notes: Vec<String>,
+    /// Below each picture.
+    pub figure5_notes: Vec<Vec<String>>,
+    pub figure6_notes: Vec<Vec<String>>,
 }
 
 /// What the head of the page says of the claims.

@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use ctr_core::{FIGURES_SCHEMA_VERSION, write_atomic};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,37 @@ pub(crate) fn read<F: DeserializeOwned>(path: &Path, version: &str) -> Result<Op
         return Err(fail(format!("schema version {version} is of a later program")));
     }
     Ok(Some(serde_json::from_slice(&text).map_err(again)?))
+}
+
+/// Reads the numbers of every file `<stem>.json` and `<stem>-<what>.json` in a folder, the first one first, each with
+/// what its name has more than the stem.
+///
+/// # Errors
+/// Those of [`read`], and when the folder cannot be listed.
+pub(crate) fn read_all<F: DeserializeOwned>(
+    folder: &Path,
+    stem: &str,
+    version: &str,
+) -> Result<Vec<(String, F)>> {
+    let fail = |source| Error::Read { path: folder.into(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(fail(source)),
+    };
+    let mut found = BTreeMap::new();
+    for entry in entries {
+        let name = entry.map_err(fail)?.file_name();
+        let name = name.to_string_lossy();
+        let more = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".json"));
+        let Some(more) = more.filter(|more| more.is_empty() || more.starts_with('-')) else {
+            continue;
+        };
+        if let Some(figure) = read(&folder.join(&*name), version)? {
+            found.insert(more.to_string(), figure);
+        }
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// Writes files into a folder, and gives their paths.

@@ -127,8 +127,8 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         cost: cost::table(study),
         throughput: throughput::published(&references),
         logs_note: overlay::note(&models, &references),
-        figure5_notes: activation.as_ref().map(figure5::notes).unwrap_or_default(),
-        figure6_notes: embedding.as_ref().map(figure6::notes).unwrap_or_default(),
+        figure5_notes: activation.iter().map(|(_, of)| figure5::notes(of)).collect(),
+        figure6_notes: embedding.iter().map(|(_, of)| figure6::notes(of)).collect(),
     };
     let single = std::slice::from_ref;
     let mut tables_markdown = String::new();
@@ -190,9 +190,9 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let wrong = pictures::wrong_ways(&exhibits, &mut files)?;
     let of_data = histograms.iter().map(|figure| histograms::draw_into(figure, &mut files));
     let of_data = of_data.collect::<Result<Vec<_>>>()?;
-    let figure5 = activation.iter().map(|figure| figure5::draw_into(figure, &mut files));
+    let figure5 = activation.iter().map(|(more, of)| figure5::draw_into(of, more, &mut files));
     let figure5 = figure5.collect::<Result<Vec<_>>>()?;
-    let figure6 = embedding.iter().map(|figure| figure6::draw_into(figure, &mut files));
+    let figure6 = embedding.iter().map(|(more, of)| figure6::draw_into(of, more, &mut files));
     let figure6 = figure6.collect::<Result<Vec<_>>>()?;
     let page = html::render(
         study,

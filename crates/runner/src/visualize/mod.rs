@@ -72,41 +72,56 @@ impl<'d> Look<'d> {
     }
 }
 
-/// Writes both figures of the run that shows most: on data with titles before data with keys, on real data before
-/// simulated, and of the first seed. `runs` are directories with their data and the data's folder, of models with an
-/// activation unit. What a figure cannot be drawn for is told, not an error.
+/// Writes both figures of each run: those of the run that shows most under the plain names, the others' with their
+/// dataset. Most shows real data before simulated, and data with titles before data with keys. `runs` are directories
+/// with their data and the data's folder, one a dataset, of models with an activation unit. What a figure cannot be
+/// drawn for is told, not an error.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write_both(runs: &[(&Path, &Dataset, &Path)], out: &Path) -> Result<()> {
-    let mut best: Option<(Look<'_>, (bool, bool))> = None;
+    let mut looks: Vec<Look<'_>> = Vec::new();
     for &(directory, dataset, folder) in runs {
-        let look = match Look::new(directory, dataset, folder) {
-            Ok(look) => look,
+        match Look::new(directory, dataset, folder) {
+            Ok(look) => looks.push(look),
             Err(error) => {
-                tracing::debug!("{}: no figures 5 and 6 of it: {error:#}", directory.display());
-                continue;
+                tracing::info!("{}: no figures 5 and 6 of it: {error:#}", directory.display());
             }
+        }
+    }
+    // The sort is stable.
+    looks.sort_by_key(|look| (look.dataset.simulated, !look.names.titled(0)));
+    for (place, look) in looks.iter().enumerate() {
+        let file = |name: &str| match place {
+            0 => out.join(name),
+            _ => out.join(name.replace(".json", &format!("-{}.json", look.dataset.id))),
         };
-        let shows = (!dataset.simulated, look.names.titled(0));
-        if best.as_ref().is_none_or(|(_, other)| *other < shows) {
-            best = Some((look, shows));
-        }
-    }
-    let Some((look, _)) = best else { return Ok(()) };
-    if !is_of(&out.join(ACTIVATION_FILE), &look) {
-        match activation(&look) {
-            Ok(figure) => store(&figure, &out.join(ACTIVATION_FILE))?,
-            Err(error) => tracing::info!("no figure 5: {error:#}"),
-        }
-    }
-    if !is_of(&out.join(EMBEDDING_FILE), &look) {
-        match embedding(&look, &EmbeddingOptions::default()) {
-            Ok(figure) => store(&figure, &out.join(EMBEDDING_FILE))?,
-            Err(error) => tracing::info!("no figure 6: {error:#}"),
-        }
+        write_one("figure 5", look, &file(ACTIVATION_FILE), activation)?;
+        let map = |look: &Look<'_>| embedding(look, &EmbeddingOptions::default());
+        write_one("figure 6", look, &file(EMBEDDING_FILE), map)?;
     }
     Ok(())
+}
+
+/// Writes a figure that is not there yet.
+fn write_one<F: Serialize>(
+    name: &str,
+    look: &Look<'_>,
+    path: &Path,
+    make: impl FnOnce(&Look<'_>) -> Result<F>,
+) -> Result<()> {
+    if is_of(path, look) {
+        return Ok(());
+    }
+    match make(look) {
+        Ok(figure) => store(&figure, path),
+        Err(error) => {
+            // One of other weights says nothing of these.
+            let _ = std::fs::remove_file(path);
+            tracing::info!("{}: no {name}: {error:#}", look.dataset.id);
+            Ok(())
+        }
+    }
 }
 
 /// Whether the file was made from the same weights by this version.
