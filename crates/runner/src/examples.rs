@@ -72,7 +72,7 @@ Examples:
 pub const EVAL: &str = "\
 Examples:
   din-repro eval reports/runs/mine
-  din-repro eval --run reports/runs/mine --data datasets/prepared/tiny --format json";
+  din-repro eval --run reports/runs/mine --data datasets/prepared/tiny";
 
 pub const VERIFY: &str = "\
 Exit code 1 when the bits differ; the first step that differs is named.
@@ -116,7 +116,8 @@ Examples:
 
 pub const COMPLETIONS: &str = "\
 Examples:
-  din-repro completions bash > ~/.local/share/bash-completion/completions/din-repro
+  din-repro completions bash \\
+    > ~/.local/share/bash-completion/completions/din-repro
   din-repro completions zsh > ~/.zfunc/_din-repro
   din-repro completions fish > ~/.config/fish/completions/din-repro.fish";
 
