@@ -7,8 +7,10 @@ mod dataset;
 mod error;
 mod exhibit;
 mod features;
+mod figures;
 mod files;
 mod lock;
+mod panics;
 mod record;
 mod schema;
 mod seed;
@@ -21,8 +23,14 @@ pub use canonical::{Digest, canonical_json, sha256_hex};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
+pub use figures::{
+    ACTIVATION_FILE, ActivatedEvent, ActivatedUser, ActivationFigure, DataHistograms,
+    DatasetHistograms, DoublingBuckets, EMBEDDING_FILE, EmbeddedGood, EmbeddingFigure,
+    FIGURES_SCHEMA_VERSION, FigureSource, HISTOGRAMS_FILE, NamedGood,
+};
 pub use files::{remove_half_written, write_atomic};
 pub use lock::FileLock;
+pub use panics::panic_text;
 pub use record::{
     Best, Ceiling, CurvePoint, DatasetReference, Environment, FieldSummary, MetricValues,
     ModelInfo, RECORD_SCHEMA_VERSION, RunRecord, Status, Timing,

@@ -1,6 +1,7 @@
 //! Parquet in and out through polars, with its panics kept inside.
 
 use crate::{Error, Result};
+use ctr_core::panic_text;
 use polars::io::parquet::metadata::FileMetadataRef;
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
@@ -22,9 +23,8 @@ pub(crate) fn guarded<T>(path: &Path, call: impl FnOnce() -> PolarsResult<T>) ->
         Ok(Err(error)) => error.to_string(),
         // Damaged data, or a thread or memory that could not be had: the message says which.
         Err(payload) => {
-            let text = payload.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            format!("the reader gave up ({})", text.unwrap_or("damaged data"))
+            let text = panic_text(&*payload).unwrap_or("damaged data");
+            format!("the reader gave up ({text})")
         }
     };
     let reason = reason.lines().next().unwrap_or_default().to_string();

@@ -44,4 +44,4 @@ pub use simulate::{
     is_simulation_of, presets, simulate, simulate_ads,
 };
 pub use statistics::{HistoryLengths, Statistics};
-pub use store::{open, read_manifest, read_truth};
+pub use store::{Names, open, read_manifest, read_names, read_truth};

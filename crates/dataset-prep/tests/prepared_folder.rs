@@ -117,6 +117,35 @@ fn only_a_prepared_dataset_is_replaced() {
     assert_eq!(place.others(), ["out"]);
 }
 
+/// Whoever reads, or is killed in between, finds the old one or the new one.
+#[cfg(target_os = "linux")]
+#[test]
+fn there_is_a_dataset_at_every_moment() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    let place = written();
+    let manifest = place.out().join("manifest.json");
+    let (ended, looks) = (AtomicBool::new(false), AtomicU64::new(0));
+    let missing = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut missing = 0u64;
+            while !ended.load(Ordering::Relaxed) {
+                missing += u64::from(!manifest.exists());
+                looks.fetch_add(1, Ordering::Relaxed);
+            }
+            missing
+        });
+        let prepared = ctr_dataset_prep::prepare(&place.options()).unwrap();
+        for _ in 0..100 {
+            prepared.write(&place.out()).unwrap();
+        }
+        ended.store(true, Ordering::Relaxed);
+        watch.join().unwrap()
+    });
+    assert!(looks.load(Ordering::Relaxed) > 1000);
+    assert_eq!(missing, 0);
+    assert_eq!(place.others(), ["out"]);
+}
+
 #[test]
 fn a_folder_or_file_of_somebody_else_is_left_alone() {
     let place = tables();

@@ -108,6 +108,8 @@ pub struct Graph<'p, T: Tape> {
     pub(crate) shared_history: bool,
     /// Whose candidate each row's user vector attends to, in an exhibit of it (see `exhibits.rs`).
     pub(crate) exhibit_attended: Option<Arc<Vec<u32>>>,
+    /// Weights of the events of every attention pooling so far, where someone looks (see `activations.rs`).
+    pub(crate) watched: Option<Vec<Vec<f32>>>,
     tape: T,
     device: Cpu,
 }
@@ -131,6 +133,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             pool,
             shared_history: false,
             exhibit_attended: None,
+            watched: None,
             tape: T::default(),
             device,
         }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activations;
 mod builder;
 mod derived;
 mod error;
@@ -26,6 +27,7 @@ mod sums;
 mod tasks;
 mod weights;
 
+pub use activations::Activations;
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
 pub use error::{Error, Result};
 pub use frame::{

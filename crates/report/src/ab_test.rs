@@ -95,6 +95,7 @@ pub(crate) fn table(record: &AbTestRecord) -> Table {
             record.candidates,
         ),
         alert: Some("Simulated users: nobody clicked. The paper's row is of other users, ads and years.".into()),
+        protocol: None,
         columns,
         rows,
         notes: vec![

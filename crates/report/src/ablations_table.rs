@@ -113,6 +113,7 @@ fn about(all: &Ablations, note: Option<String>, titled: &[Titled]) -> Table {
     notes.extend(diverged_note(&column, titled));
     Table {
         alert: simulated_alert(all.slice.dataset),
+        protocol: Some(all.slice.block.protocol),
         notes,
         sources: titled.iter().map(|(title, cell)| source_runs(title, &column, cell)).collect(),
         ..Table::default()
@@ -243,7 +244,7 @@ const HEADER: [&str; 23] = [
 ];
 
 /// All digits.
-pub(crate) fn to_csv(all: &[Ablations]) -> String {
+pub(crate) fn values(all: &[Ablations]) -> csv::Values {
     let mut lines = Vec::new();
     for of in all {
         for step in &of.steps {
@@ -257,7 +258,7 @@ pub(crate) fn to_csv(all: &[Ablations]) -> String {
             lines.push(csv_line(of, begin, &row.difference));
         }
     }
-    csv::render(&HEADER, &lines)
+    csv::Values::new(&HEADER, lines)
 }
 
 fn csv_line(all: &Ablations, begin: [String; 4], difference: &Difference) -> Vec<String> {

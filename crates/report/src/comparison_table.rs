@@ -175,6 +175,7 @@ impl ComparisonTable<'_> {
             id: format!("{}-{}", self.id, self.slice.stem()),
             caption: self.caption.clone(),
             alert: results::simulated_alert(self.slice.dataset),
+            protocol: Some(self.slice.block.protocol),
             columns,
             rows,
             notes,
@@ -255,12 +256,12 @@ impl ComparisonTable<'_> {
 }
 
 /// All tables of one number in one file, with all digits.
-pub(crate) fn to_csv(tables: &[ComparisonTable]) -> String {
+pub(crate) fn values(tables: &[ComparisonTable]) -> csv::Values {
     let extras = tables.first().map_or([].as_slice(), |table| table.extras);
     let header: Vec<&str> =
         HEADER.into_iter().chain(extras.iter().map(|extra| extra.header)).collect();
     let lines: Vec<Vec<String>> = tables.iter().flat_map(ComparisonTable::csv_lines).collect();
-    csv::render(&header, &lines)
+    csv::Values::new(&header, lines)
 }
 
 /// The data of a slice and the published columns, for captions.

@@ -119,7 +119,7 @@ pub(crate) fn table(study: &Study) -> Table {
 }
 
 /// The same with all digits.
-pub(crate) fn to_csv(study: &Study) -> String {
+pub(crate) fn values(study: &Study) -> csv::Values {
     let mut lines = Vec::new();
     each(study, |dataset, index, row, cost| {
         let block = &dataset.blocks[index];
@@ -139,5 +139,5 @@ pub(crate) fn to_csv(study: &Study) -> String {
             cost.machines.iter().cloned().collect::<Vec<_>>().join("; "),
         ]);
     });
-    csv::render(&HEADER, &lines)
+    csv::Values::new(&HEADER, lines)
 }

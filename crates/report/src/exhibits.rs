@@ -206,6 +206,7 @@ fn table(of_slice: &[Shown]) -> Option<Table> {
         id: format!("exhibits-{}", slice.stem()),
         caption: format!("Scored wrong on purpose, on {}.", crate::comparison_table::data(slice)),
         alert: results::simulated_alert(slice.dataset),
+        protocol: None,
         columns,
         rows: of_slice.iter().map(row).collect(),
         notes,
@@ -257,7 +258,7 @@ pub(crate) fn figure(all: &[Shown]) -> Intervals {
 }
 
 /// All digits, one line a run and way.
-pub(crate) fn to_csv(all: &[Shown]) -> String {
+pub(crate) fn values(all: &[Shown]) -> csv::Values {
     let header = [
         "dataset",
         "protocol",
@@ -291,5 +292,5 @@ pub(crate) fn to_csv(all: &[Shown]) -> String {
             }
         }
     }
-    csv::render(&header, &lines)
+    csv::Values::new(&header, lines)
 }

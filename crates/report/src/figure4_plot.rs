@@ -2,10 +2,11 @@
 
 use crate::curves::{Point, line, within};
 use crate::figure4::{PANELS, Regularization, RegularizerLine, range, with_ceiling};
+use crate::hover::{self, PlotLine};
 use crate::legend::{self, Entry, Sample};
 use crate::marks::draw_mark;
-use crate::picture::{self, Canvas, SCALE};
-use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
+use crate::picture::{self, Canvas, Drawing, Painted, SCALE};
+use crate::plot::{TEXT, TITLE, fit, font, px};
 use crate::{Result, format};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -42,19 +43,21 @@ impl Regularization {
         self.lines.iter().map(entry).collect()
     }
 
-    /// The PNG file.
-    pub(crate) fn png(&self, name: &str) -> Result<Vec<u8>> {
+    /// The picture.
+    pub(crate) fn draw(&self, name: &str) -> Result<Drawing> {
         let (width, height) = self.size();
-        picture::png(name, width, height, |canvas| {
+        picture::draw(name, (width, height), |canvas| {
             let (heading, rest) = canvas.split_vertically(px(HEADING));
             let style = font(TITLE).pos(Pos::new(HPos::Center, VPos::Center));
             let title = fit(&self.title, (PANEL.0 - 40) * SCALE, &heading, &style);
             heading.draw(&Text::new(title, (px(PANEL.0) / 2, px(HEADING) / 2), style))?;
             let (upper, lower) = rest.split_vertically(px(PANEL.1) * PANELS.len() as i32);
+            let mut plots = Vec::new();
             for (index, area) in upper.split_evenly((PANELS.len(), 1)).iter().enumerate() {
-                self.draw_panel(index, area)?;
+                plots.extend(self.draw_panel(index, area, canvas.dim_in_pixel())?);
             }
-            legend::draw(&lower, &self.entries(), width, &KEY)
+            legend::draw(&lower, &self.entries(), width, &KEY)?;
+            Ok(plots)
         })
     }
 
@@ -65,7 +68,7 @@ impl Regularization {
         if last > 0.0 { last } else { 1.0 }
     }
 
-    fn draw_panel(&self, index: usize, area: &Canvas) -> Drawn {
+    fn draw_panel(&self, index: usize, area: &Canvas, picture: (u32, u32)) -> Painted {
         let kind = &PANELS[index];
         let epochs = self.epochs();
         let last = index + 1 == PANELS.len();
@@ -111,7 +114,7 @@ impl Regularization {
             let (wide, tall) = area.dim_in_pixel();
             let style = font(TEXT).pos(Pos::new(HPos::Center, VPos::Center));
             area.draw(&Text::new("not recorded", (wide as i32 / 2, tall as i32 / 2), style))?;
-            return Ok(());
+            return Ok(Vec::new());
         }
         if epochs <= EPOCH_LINES {
             let upright = RGBColor(175, 175, 175).stroke_width(SCALE);
@@ -153,7 +156,10 @@ impl Regularization {
                 }
             }
         }
-        Ok(())
+        let lines = panels()
+            .map(|(line, points)| PlotLine::new(line.title.clone(), line.color, points))
+            .collect();
+        Ok(vec![hover::axes(&chart, picture, ("epochs", kind.title.to_string()), lines)])
     }
 }
 

@@ -1,15 +1,19 @@
 //! The page: everything in one file that opens offline and needs no script.
 
+use crate::hover::Plot;
 use crate::reference::References;
 use crate::sources::{SourceDetails, sources};
 use crate::study::{Block, Cell, DatasetStudy, Row, Run, Study};
 use crate::table::{NONE, Table};
 use crate::{Result, base64, format, models, table3, table4, table5, tuning_table};
-use minijinja::Environment;
+use ctr_core::Protocol;
+use minijinja::{Environment, Value};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 const TEMPLATE: &str = include_str!("../templates/index.html");
+const STYLE: &str = include_str!("../templates/page.css");
+const SCRIPT: &str = include_str!("../templates/page.js");
 
 /// More configurations than this are counted, not named: a search has dozens.
 const NAMED_CONFIGURATIONS: usize = 8;
@@ -17,6 +21,9 @@ const NAMED_CONFIGURATIONS: usize = 8;
 /// What the template sees. All texts are plain; the template escapes them.
 #[derive(Serialize)]
 struct Page<'a> {
+    /// Ours, so it stands as it is.
+    style: Value,
+    script: Value,
     overview: Vec<Overview>,
     simulated: bool,
     runs: usize,
@@ -32,7 +39,11 @@ struct Page<'a> {
     figure4: Vec<EmbeddedPicture>,
     ablations: Vec<EmbeddedPicture>,
     exhibits: Vec<EmbeddedPicture>,
+    data: Vec<EmbeddedPicture>,
+    figure5: Vec<EmbeddedPicture>,
+    figure6: Vec<EmbeddedPicture>,
     records: Vec<RunDetails>,
+    configurations: Vec<Configuration>,
     sources: Vec<SourceDetails>,
 }
 
@@ -58,10 +69,14 @@ struct Overview {
 /// A picture as text.
 #[derive(Serialize)]
 struct EmbeddedPicture {
+    stem: String,
     title: String,
     base64: String,
     width: u32,
     height: u32,
+    protocol: Option<Protocol>,
+    /// Its axes as JSON that can stand in a script element; empty without any.
+    plots: Value,
 }
 
 /// One run with all that is needed to repeat it.
@@ -75,12 +90,20 @@ struct RunDetails {
     gauc: String,
     signature: String,
     folder: String,
-    config: String,
     config_sha256: String,
     result_sha256: String,
     commands: Vec<String>,
     environment: String,
     versions: String,
+}
+
+/// The settings of runs that differ in seed, data or protocol only.
+#[derive(Serialize)]
+struct Configuration {
+    sha256: String,
+    title: String,
+    /// All of them, as JSON.
+    text: String,
 }
 
 /// The tables; a list is empty where there are no runs for it.
@@ -91,6 +114,8 @@ pub(crate) struct Contents {
     pub table1: Vec<Table>,
     pub table2: Table,
     pub table3: Vec<Table>,
+    /// Ours of the first of them.
+    pub table3_glance: Option<Table>,
     pub table4: Vec<Table>,
     pub table5: Vec<Table>,
     pub ab_test: Option<Table>,
@@ -103,6 +128,8 @@ pub(crate) struct Contents {
     pub throughput: Table,
     /// What the published logs in the learning curves are, where there are any.
     pub logs_note: Option<String>,
+    pub figure5_notes: Vec<String>,
+    pub figure6_notes: Vec<String>,
 }
 
 /// What the head of the page says of the claims.
@@ -114,9 +141,12 @@ pub(crate) struct Verdicts {
 
 /// A picture to put into the page.
 pub(crate) struct Picture<'a> {
-    pub title: String,
+    pub stem: &'a str,
+    pub title: &'a str,
     pub size: (u32, u32),
     pub file: &'a [u8],
+    pub plots: &'a [Plot],
+    pub protocol: Option<Protocol>,
 }
 
 /// All pictures of the page.
@@ -125,6 +155,9 @@ pub(crate) struct Pictures<'a> {
     pub figure4: Vec<Picture<'a>>,
     pub ablations: Vec<Picture<'a>>,
     pub exhibits: Vec<Picture<'a>>,
+    pub data: Vec<Picture<'a>>,
+    pub figure5: Vec<Picture<'a>>,
+    pub figure6: Vec<Picture<'a>>,
 }
 
 /// The finished page.
@@ -137,6 +170,8 @@ pub(crate) fn render(
     pictures: &Pictures,
 ) -> Result<String> {
     let page = Page {
+        style: Value::from_safe_string(STYLE.into()),
+        script: Value::from_safe_string(SCRIPT.into()),
         overview: overview(study),
         simulated: study.datasets.iter().any(DatasetStudy::simulated),
         runs: study.runs,
@@ -152,23 +187,41 @@ pub(crate) fn render(
         figure4: embedded(&pictures.figure4),
         ablations: embedded(&pictures.ablations),
         exhibits: embedded(&pictures.exhibits),
+        data: embedded(&pictures.data),
+        figure5: embedded(&pictures.figure5),
+        figure6: embedded(&pictures.figure6),
         records: records(study),
+        configurations: configurations(study),
         sources: sources(references),
     };
     // Escaping follows the name's ending; a test feeds names with markup.
     let mut environment = Environment::new();
+    // Links lead to names that hold nothing but letters, digits and dashes.
+    environment.add_filter("anchor", |text: &str| format::file_name(text));
     environment.add_template("index.html", TEMPLATE)?;
     Ok(environment.get_template("index.html")?.render(minijinja::value::Serde(&page))?)
 }
 
 fn embedded(pictures: &[Picture]) -> Vec<EmbeddedPicture> {
     let embed = |picture: &Picture| EmbeddedPicture {
-        title: picture.title.clone(),
+        stem: picture.stem.into(),
+        title: picture.title.into(),
         base64: base64::encode(picture.file),
         width: picture.size.0,
         height: picture.size.1,
+        protocol: picture.protocol,
+        plots: script_data(picture.plots),
     };
     pictures.iter().map(embed).collect()
+}
+
+/// Axes as JSON in which nothing ends a script element.
+fn script_data(plots: &[Plot]) -> Value {
+    if plots.is_empty() {
+        return Value::from("");
+    }
+    let json = serde_json::to_string(plots).unwrap_or_default();
+    Value::from_safe_string(json.replace('<', "\\u003c"))
 }
 
 fn overview(study: &Study) -> Vec<Overview> {
@@ -206,6 +259,8 @@ fn overview(study: &Study) -> Vec<Overview> {
             });
         }
     }
+    // Real data first; the sort is stable.
+    lines.sort_by_key(|line| line.simulated);
     lines
 }
 
@@ -240,9 +295,27 @@ fn records(study: &Study) -> Vec<RunDetails> {
     details
 }
 
+/// Each configuration once, in the order of the runs.
+fn configurations(study: &Study) -> Vec<Configuration> {
+    let mut found: Vec<Configuration> = Vec::new();
+    for dataset in &study.datasets {
+        for (row, cell) in (0..dataset.blocks.len()).flat_map(|index| dataset.cells(index)) {
+            for record in cell.runs.iter().map(|run| &run.record) {
+                if found.iter().all(|other| other.sha256 != record.config_sha256) {
+                    found.push(Configuration {
+                        sha256: record.config_sha256.clone(),
+                        title: row.title(),
+                        text: serde_json::to_string_pretty(&record.config).unwrap_or_default(),
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
 fn run_details(dataset: &DatasetStudy, block: &Block, row: &Row, run: &Run) -> RunDetails {
     let record = &run.record;
-    let config = serde_json::to_string_pretty(&record.config).unwrap_or_default();
     let versions: Vec<String> =
         record.env.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     RunDetails {
@@ -254,7 +327,6 @@ fn run_details(dataset: &DatasetStudy, block: &Block, row: &Row, run: &Run) -> R
         gauc: run.gauc().map_or_else(|| NONE.into(), format::gauc),
         signature: record.signature.clone(),
         folder: run.folder.clone(),
-        config,
         config_sha256: record.config_sha256.clone(),
         result_sha256: record.result_sha256.clone(),
         commands: vec![

@@ -5,7 +5,7 @@ use crate::intervals::{Interval, IntervalRow, Intervals, Series, digits, tidy};
 use crate::legend::{self, Entry, Sample};
 use crate::marks::draw_mark;
 use crate::models;
-use crate::picture::{self, Canvas, SCALE};
+use crate::picture::{self, Canvas, Drawing, SCALE};
 use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -38,11 +38,11 @@ impl Intervals {
         (WIDTH, TOP + self.rows_height() + BOTTOM + self.legend_height())
     }
 
-    /// The PNG file. Values that are no numbers are left out, and so are intervals without end; a row that
+    /// The picture. Values that are no numbers are left out, and so are intervals without end; a row that
     /// has nothing else says so.
-    pub(crate) fn png(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn draw(&self, name: &str) -> Result<Drawing> {
         let (width, height) = self.size();
-        picture::png(name, width, height, |canvas| {
+        picture::draw(name, (width, height), |canvas| {
             let (heading, rest) = canvas.split_vertically(px(TOP));
             let style = font(TITLE).pos(Pos::new(HPos::Center, VPos::Center));
             let title = fit(&self.title, (WIDTH - 40) * SCALE, &heading, &style);
@@ -52,7 +52,7 @@ impl Intervals {
             if self.legend_height() > 0 {
                 legend::draw(&lower, &self.entries(), width, &self.key())?;
             }
-            Ok(())
+            Ok(Vec::new())
         })
     }
 
@@ -272,12 +272,12 @@ mod tests {
     }
 
     fn pixels(figure: &Intervals) -> Vec<u8> {
-        let file = figure.png("test").unwrap();
+        let file = figure.draw("test").unwrap().png;
         if let Some(folder) = std::env::var_os("PICTURES") {
             let name = format!("intervals-{}.png", figure.size().1);
             std::fs::write(std::path::Path::new(&folder).join(name), &file).unwrap();
         }
-        assert_eq!(file, figure.png("test").unwrap());
+        assert_eq!(file, figure.draw("test").unwrap().png);
         let mut reader = png::Decoder::new(std::io::Cursor::new(&file)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();

@@ -1,10 +1,11 @@
 //! Pictures of learning curves.
 
 use crate::curves::{Curve, Point, line, within};
+use crate::hover::{self, PlotLine};
 use crate::legend::{self, Sample};
 use crate::marks::draw_mark;
 use crate::overlay::Log;
-use crate::picture::{self, Canvas, FONT, SCALE};
+use crate::picture::{self, Canvas, Drawing, FONT, Painted, SCALE};
 use crate::{Result, format};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -71,15 +72,17 @@ impl Figure {
         key
     }
 
-    /// The PNG file, with one legend below all panels.
-    pub(crate) fn png(&self, name: &str) -> Result<Vec<u8>> {
+    /// The picture, with one legend below all panels.
+    pub(crate) fn draw(&self, name: &str) -> Result<Drawing> {
         let ((width, height), (across, down)) = (self.size(), self.grid());
-        picture::png(name, width, height, |canvas| {
+        picture::draw(name, (width, height), |canvas| {
             let (upper, lower) = canvas.split_vertically(px(PANEL.1) * down as i32);
+            let mut plots = Vec::new();
             for (panel, area) in self.panels.iter().zip(&upper.split_evenly((down, across))) {
-                draw_panel(panel, area)?;
+                plots.extend(draw_panel(panel, area, canvas.dim_in_pixel())?);
             }
-            legend::draw(&lower, &self.entries(), width, &self.key())
+            legend::draw(&lower, &self.entries(), width, &self.key())?;
+            Ok(plots)
         })
     }
 }
@@ -94,7 +97,7 @@ pub(crate) fn font(size: u32) -> TextStyle<'static> {
     (FONT, f64::from(size * SCALE)).into_font().color(&BLACK)
 }
 
-fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
+fn draw_panel(panel: &Panel, area: &Canvas, picture: (u32, u32)) -> Painted {
     let (xs, mut ys) = ranges(&panel.curves, &panel.logs);
     let floor = panel.floor.unwrap_or(f64::NEG_INFINITY);
     ys.0 = ys.0.max(floor);
@@ -171,7 +174,14 @@ fn draw_panel(panel: &Panel, area: &Canvas) -> Drawn {
             canvas.draw(&Circle::new(pixel(place), px(5), ring))?;
         }
     }
-    Ok(())
+    let titles = ("training steps", "gAUC".to_string());
+    Ok(vec![hover::axes(&chart, picture, titles, lines(&panel.curves))])
+}
+
+/// What the page's pointer tells: the test values, for those of validation lie close to them.
+fn lines(curves: &[Curve]) -> Vec<PlotLine> {
+    let line = |curve: &Curve| PlotLine::new(curve.title.clone(), curve.color, &curve.test);
+    curves.iter().map(line).collect()
 }
 
 fn color(curve: &Curve) -> RGBColor {
@@ -254,19 +264,19 @@ mod tests {
         for count in [1, 3] {
             let panels = (0..count).map(|_| panel(None)).collect();
             let figure = Figure { panels, across: 2 };
-            let file = figure.png("test").unwrap();
+            let file = figure.draw("test").unwrap().png;
             let (size, pixels) = decoded(&file);
             assert_eq!(size, figure.size());
             let of_the_curve = pixels.chunks(3).filter(|pixel| pixel == &[213, 94, 0]).count();
             assert!(of_the_curve > 500 * count, "{of_the_curve}");
-            assert_eq!(file, figure.png("test").unwrap());
+            assert_eq!(file, figure.draw("test").unwrap().png);
         }
     }
 
     #[test]
     fn nothing_is_drawn_below_the_floor() {
         let figure = Figure { panels: vec![panel(Some(0.7))], across: 1 };
-        let ((width, _), pixels) = decoded(&figure.png("test").unwrap());
+        let ((width, _), pixels) = decoded(&figure.draw("test").unwrap().png);
         // The label area under the axis, above the legend, has no pixel of the curve's color.
         let (from, to) = ((PANEL.1 - 60) * width * 3, PANEL.1 * width * 3);
         let below = &pixels[from as usize..to as usize];
@@ -276,7 +286,7 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_drawn() {
         let empty = Panel { title: String::new(), curves: vec![], logs: vec![], floor: None };
-        assert!(Figure { panels: vec![empty], across: 1 }.png("empty").is_ok());
+        assert!(Figure { panels: vec![empty], across: 1 }.draw("empty").is_ok());
     }
 
     #[test]

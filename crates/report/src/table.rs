@@ -2,6 +2,7 @@
 
 use crate::format;
 use crate::stats::Summary;
+use ctr_core::Protocol;
 use serde::Serialize;
 
 /// Text for what has no value.
@@ -16,6 +17,8 @@ pub(crate) struct Table {
     pub caption: String,
     /// What must not be overlooked, shown before everything else: simulated data.
     pub alert: Option<String>,
+    /// The protocol that it is about; none when it is about more than one.
+    pub protocol: Option<Protocol>,
     pub columns: Vec<Column>,
     pub rows: Vec<Vec<Entry>>,
     /// Sentences below the table.
@@ -31,15 +34,22 @@ pub(crate) struct Column {
     pub title: String,
     /// Numbers stand to the right.
     pub number: bool,
+    /// The protocol that it is about, in a table of several.
+    pub protocol: Option<Protocol>,
 }
 
 impl Column {
     pub(crate) fn text(title: &str) -> Self {
-        Self { group: String::new(), title: title.into(), number: false }
+        Self { group: String::new(), title: title.into(), number: false, protocol: None }
     }
 
     pub(crate) fn number(group: &str, title: &str) -> Self {
-        Self { group: group.into(), title: title.into(), number: true }
+        Self { group: group.into(), title: title.into(), number: true, protocol: None }
+    }
+
+    /// The column as one of a protocol.
+    pub(crate) fn of(self, protocol: Protocol) -> Self {
+        Self { protocol: Some(protocol), ..self }
     }
 
     /// Both levels in one line.

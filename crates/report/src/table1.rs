@@ -164,6 +164,7 @@ fn table(dataset: &DatasetStudy, block: &Block, paper: Option<&PublishedFeatures
             block.content()
         ),
         alert: results::simulated_alert(dataset),
+        protocol: None,
         columns,
         rows: rows.collect(),
         notes,
@@ -172,7 +173,7 @@ fn table(dataset: &DatasetStudy, block: &Block, paper: Option<&PublishedFeatures
 }
 
 /// The same with plain numbers.
-pub(crate) fn to_csv(study: &Study, references: &References) -> String {
+pub(crate) fn values(study: &Study, references: &References) -> csv::Values {
     let mut all = Vec::new();
     for dataset in &study.datasets {
         let paper = references.paper_features(&dataset.id);
@@ -202,5 +203,5 @@ pub(crate) fn to_csv(study: &Study, references: &References) -> String {
             }
         }
     }
-    csv::render(&HEADER, &all)
+    csv::Values::new(&HEADER, all)
 }

@@ -117,6 +117,7 @@ pub(crate) fn table(study: &Study, references: &References) -> Table {
             "Statistics of the datasets: the paper's table 2 (published) beside what the prepared \
              data of these runs contains (found)."
                 .into(),
+        protocol: None,
         alert: (!simulated.is_empty())
             .then(|| format!("Simulated data, not reviews of people: {}.", simulated.join(", "))),
         columns,
@@ -127,7 +128,7 @@ pub(crate) fn table(study: &Study, references: &References) -> Table {
 }
 
 /// The same with plain numbers.
-pub(crate) fn to_csv(study: &Study, references: &References) -> String {
+pub(crate) fn values(study: &Study, references: &References) -> csv::Values {
     let number = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
     let mut lines = Vec::new();
     for dataset in &study.datasets {
@@ -147,5 +148,5 @@ pub(crate) fn to_csv(study: &Study, references: &References) -> String {
             lines.push(line);
         }
     }
-    csv::render(&HEADER, &lines)
+    csv::Values::new(&HEADER, lines)
 }

@@ -117,14 +117,15 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
             block.title,
             if block.data.simulated { ", simulated" } else { "" }
         );
-        columns.push(Column::number(&heading, "gAUC"));
+        let number = |title| Column::number(&heading, title).of(block.protocol);
+        columns.push(number("gAUC"));
         let with_users = dataset.cells(index).any(|(_, cell)| cell.users_error.is_some());
         if with_users {
-            columns.push(Column::number(&heading, USERS_ERROR));
+            columns.push(number(USERS_ERROR));
         }
-        columns.push(Column::number(&heading, "RelaImpr"));
+        columns.push(number("RelaImpr"));
         if held_out {
-            columns.push(Column::number(&heading, "optimism"));
+            columns.push(number("optimism"));
         }
         let mut bars = Vec::new();
         let mut unlike: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
@@ -157,6 +158,7 @@ fn dataset_table(dataset: &DatasetStudy, references: &References) -> Table {
         id: format!("table3-{}", format::file_name(&dataset.id)),
         caption: caption(dataset, references),
         alert: results::simulated_alert(dataset),
+        protocol: None,
         columns,
         rows: entries,
         notes,
@@ -217,7 +219,7 @@ const HEADER: [&str; 27] = [
 ];
 
 /// All digits, for further computation.
-pub(crate) fn to_csv(study: &Study, references: &References) -> String {
+pub(crate) fn values(study: &Study, references: &References) -> csv::Values {
     let mut lines = Vec::new();
     for dataset in &study.datasets {
         for (index, block) in dataset.blocks.iter().enumerate() {
@@ -227,7 +229,7 @@ pub(crate) fn to_csv(study: &Study, references: &References) -> String {
             }
         }
     }
-    csv::render(&HEADER, &lines)
+    csv::Values::new(&HEADER, lines)
 }
 
 fn csv_line(

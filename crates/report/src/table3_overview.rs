@@ -4,10 +4,11 @@ use crate::comparison::compare;
 use crate::format;
 use crate::models;
 use crate::reference::{References, published_kin};
-use crate::results::{gauc_text, percent_text};
+use crate::results::{bar, gauc_text, percent_text};
 use crate::study::{DatasetStudy, Study};
-use crate::table::{Column, Entry, NONE, Table};
+use crate::table::{self, Column, Entry, NONE, Table};
 use crate::table3::PUBLISHED;
+use ctr_core::Protocol;
 
 /// The table; none when fewer than two real datasets were run, whose own tables then say everything.
 pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
@@ -48,26 +49,56 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
         }
         for (index, block) in dataset.blocks.iter().enumerate() {
             let heading = format!("{}, ours, {}", dataset.id, block.title);
-            columns.push(Column::number(&heading, "gAUC"));
-            columns.push(Column::number(&heading, "RelaImpr"));
-            for (model, row) in models.iter().zip(&mut rows) {
+            let number = |title| Column::number(&heading, title).of(block.protocol);
+            columns.extend([number("gAUC"), number("RelaImpr")]);
+            let mut bars = Vec::new();
+            for (line, (model, row)) in models.iter().zip(&mut rows).enumerate() {
                 // Of several configurations the first, which is the first preset's.
                 let cell = dataset.cells(index).find(|(row, _)| row.model == *model);
                 let cell = cell.map(|(_, cell)| cell);
                 let comparison = cell.and_then(|cell| compare(dataset, index, cell));
                 row.push(cell.map_or(NONE.into(), gauc_text).into());
                 row.push(comparison.as_ref().map_or(NONE.into(), percent_text).into());
+                bars.extend(cell.and_then(|cell| bar(line, cell, models::css_color(model))));
             }
+            table::add_bars(&mut rows, columns.len() - 2, &bars);
         }
     }
     Some(Table {
         id: "table3-overview".into(),
-        caption: "Table 3 as the paper has it, MovieLens and Amazon side by side. Published columns are on \
-                  the paper's own datasets, ours on those named; each has a table of its own below, with \
-                  signatures and runs."
+        caption: "Published columns are on the paper's own datasets, ours on those named; each has a table of \
+                  its own below, with signatures and runs."
             .into(),
         columns,
         rows,
+        ..Table::default()
+    })
+}
+
+/// Our gAUC alone, for the first screen: held-out where there is any.
+pub(crate) fn glance(table: &Table) -> Option<Table> {
+    let ours = |wanted: Protocol| {
+        let columns = table.columns.iter().enumerate();
+        let chosen =
+            columns.filter(move |(_, of)| of.protocol == Some(wanted) && of.title == "gAUC");
+        chosen.map(|(place, _)| place).collect::<Vec<usize>>()
+    };
+    let held_out = ours(Protocol::HeldOut);
+    let places = if held_out.is_empty() { ours(Protocol::Authors) } else { held_out };
+    let first = Column::text("model");
+    let columns = places.iter().map(|&place| {
+        let of = &table.columns[place];
+        Column { group: String::new(), title: of.group.clone(), ..of.clone() }
+    });
+    let row = |row: &Vec<Entry>| {
+        let cells = places.iter().map(|&place| row[place].clone());
+        std::iter::once(row[0].clone()).chain(cells).collect()
+    };
+    (!places.is_empty()).then(|| Table {
+        id: "table3-glance".into(),
+        caption: "Test gAUC".into(),
+        columns: std::iter::once(first).chain(columns).collect(),
+        rows: table.rows.iter().map(row).collect(),
         ..Table::default()
     })
 }

@@ -94,6 +94,7 @@ fn table(search: &Search) -> Table {
             search.block.content()
         ),
         alert: (!alert.is_empty()).then_some(alert),
+        protocol: None,
         columns,
         rows,
         notes,
@@ -228,14 +229,14 @@ const HEADER: [&str; 20] = [
 ];
 
 /// One line a point with all digits; test gAUC for the chosen and the default alone.
-pub(crate) fn to_csv(searches: &[Search]) -> String {
+pub(crate) fn values(searches: &[Search]) -> csv::Values {
     let mut lines = Vec::new();
     for search in searches {
         for row in &search.rows {
             lines.extend(row.points.iter().map(|point| csv_line(search, row, point)));
         }
     }
-    csv::render(&HEADER, &lines)
+    csv::Values::new(&HEADER, lines)
 }
 
 fn csv_line(search: &Search, row: &Tuned, point: &Point) -> Vec<String> {

@@ -1,30 +1,25 @@
 //! From a folder of runs to a folder of files.
 
-use crate::ablations::Ablations;
 use crate::comparison_table::{self, ComparisonTable};
 use crate::evidence::{Background, Evidence};
+use crate::export::csv::Values;
 use crate::export::{latex, markdown};
-use crate::html::{self, Contents, Picture};
-use crate::plot::{Figure, Panel};
+use crate::html::{self, Contents};
+use crate::pictures::{self, Files};
 use crate::reference::References;
-use crate::slices::{self, Slice};
-use crate::study::{DatasetStudy, Study};
+use crate::slices;
+use crate::study::Study;
 use crate::table::Table;
 use crate::tuning;
 use crate::variants::Usual;
 use crate::{
-    Error, Result, cost, curves, exhibits, figure4, format, overlay, read_records, throughput,
+    Result, cost, exhibits, figure5, figure6, histograms, overlay, read_records, stored, throughput,
 };
 use crate::{
-    ab_test, ablations, ablations_figure, ablations_table, claims, table1, table2, table3,
-    table3_overview, table4, table5, tuning_table,
+    ab_test, ablations, ablations_table, claims, table1, table2, table3, table3_overview, table4,
+    table5, tuning_table,
 };
-use ctr_core::write_atomic;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// How the files of figure 4 begin.
-const FIGURE4: &str = "figure4_regularization";
 
 /// Where to read and where to write.
 #[derive(Clone, Debug)]
@@ -53,9 +48,6 @@ pub struct ReportSummary {
     /// What was odd about the records, such as two of one seed; the report says it too.
     pub warnings: Vec<String>,
 }
-
-/// The files to write, by name.
-type Files = BTreeMap<String, Vec<u8>>;
 
 /// Reads the records below `options.runs` and writes `index.html`, tables 1 to 5 and `cost` (each as
 /// `.md`, `.csv` and `.tex`) and pictures: `learning_curves.png` with all datasets of table 3, one
@@ -106,6 +98,8 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let study = &all;
     let warnings = [study.warnings.clone(), evidence.warnings()].concat();
     let references = References::load()?;
+    let (activation, embedding) = (figure5::read(&options.out)?, figure6::read(&options.out)?);
+    let histograms = histograms::read(&options.out)?;
     let mut files = Files::new();
 
     let mut results = table3::tables(&models, &references, &left_out);
@@ -117,10 +111,11 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let ad_logs = table5::tables(&slices, &references);
     let tables = |of: &[ComparisonTable]| of.iter().map(ComparisonTable::table).collect();
     let contents = Contents {
-        claims: claims::overview(&decided),
+        claims: claims::overview(&claims, &decided),
         claims_by_data: decided.iter().map(|decided| claims::table(decided, &references)).collect(),
         table1: table1::tables(study, &references),
         table2: table2::table(study, &references),
+        table3_glance: results.first().and_then(table3_overview::glance),
         table3: results,
         table4: tables(&regularizers),
         table5: tables(&ad_logs),
@@ -132,22 +127,24 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         cost: cost::table(study),
         throughput: throughput::published(&references),
         logs_note: overlay::note(&models, &references),
+        figure5_notes: activation.as_ref().map(figure5::notes).unwrap_or_default(),
+        figure6_notes: embedding.as_ref().map(figure6::notes).unwrap_or_default(),
     };
     let single = std::slice::from_ref;
     let mut tables_markdown = String::new();
     let mut table3_markdown = String::new();
-    for (number, tables, csv, notes) in [
-        ("1", contents.table1.as_slice(), table1::to_csv(study, &references), Vec::new()),
-        ("2", single(&contents.table2), table2::to_csv(study, &references), Vec::new()),
-        ("3", &contents.table3, table3::to_csv(&models, &references), table3_notes),
-        ("4", &contents.table4, comparison_table::to_csv(&regularizers), table4::notes()),
-        ("5", &contents.table5, comparison_table::to_csv(&ad_logs), table5::notes()),
+    for (number, tables, values, notes) in [
+        ("1", contents.table1.as_slice(), table1::values(study, &references), Vec::new()),
+        ("2", single(&contents.table2), table2::values(study, &references), Vec::new()),
+        ("3", &contents.table3, table3::values(&models, &references), table3_notes),
+        ("4", &contents.table4, comparison_table::values(&regularizers), table4::notes()),
+        ("5", &contents.table5, comparison_table::values(&ad_logs), table5::notes()),
     ] {
         if tables.is_empty() {
             continue;
         }
         let (stem, title) = (format!("table{number}"), format!("Table {number}"));
-        let markdown = document(&mut files, &stem, &title, tables, csv, &notes);
+        let markdown = document(&mut files, &stem, &title, tables, values, &notes);
         if matches!(number, "3" | "4" | "5") {
             if !tables_markdown.is_empty() {
                 tables_markdown.push('\n');
@@ -161,40 +158,42 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     if let Some(table) = &contents.claims {
         let all: Vec<_> = single(table).iter().chain(&contents.claims_by_data).cloned().collect();
         let notes = claims::notes(evidence.resampling());
-        let csv = claims::to_csv(&decided, &references);
-        document(&mut files, "claims", "Claims of the paper", &all, csv, &notes);
+        let values = claims::values(&decided, &references);
+        document(&mut files, "claims", "Claims of the paper", &all, values, &notes);
     }
     if !contents.ablations.is_empty() {
         let (tables, notes) = (&contents.ablations, &contents.ablations_notes);
-        let csv = ablations_table::to_csv(&ablations);
-        let markdown = document(&mut files, "ablations", "Ablations", tables, csv, notes);
+        let values = ablations_table::values(&ablations);
+        let markdown = document(&mut files, "ablations", "Ablations", tables, values, notes);
         tables_markdown += &format!("\n{markdown}");
     }
     if !contents.tuning.is_empty() {
         let notes = tuning_table::notes();
-        let csv = tuning_table::to_csv(&searches);
-        let markdown = document(&mut files, "tuning", "Tuning", &contents.tuning, csv, &notes);
+        let values = tuning_table::values(&searches);
+        let markdown = document(&mut files, "tuning", "Tuning", &contents.tuning, values, &notes);
         tables_markdown += &format!("\n{markdown}");
     }
-    let mut wrong = Vec::new();
     if !contents.exhibits.is_empty() {
-        let csv = exhibits::to_csv(&exhibits);
-        document(&mut files, "exhibits", "Exhibits", &contents.exhibits, csv, &[]);
-        let (figure, name) = (exhibits::figure(&exhibits), "exhibits.png");
-        files.insert(name.into(), figure.png(name)?);
-        let size = figure.size();
-        wrong.push(Drawn { name: name.into(), title: figure.title, size });
+        let values = exhibits::values(&exhibits);
+        document(&mut files, "exhibits", "Exhibits", &contents.exhibits, values, &[]);
     }
     if let Some(table) = &contents.ab_test {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);
         files.insert("ab_test.md".into(), text.into_bytes());
     }
     let cost = &[contents.cost.clone(), contents.throughput.clone()];
-    document(&mut files, "cost", "Cost", cost, cost::to_csv(study), &[]);
+    document(&mut files, "cost", "Cost", cost, cost::values(study), &[]);
 
-    let curves = learning_curves(&models, &references, &mut files)?;
-    let figures = regularization(&slices, &mut files)?;
-    let parts = parts(&ablations, &mut files)?;
+    let curves = pictures::learning_curves(&models, &references, &mut files)?;
+    let figures = pictures::regularization(&slices, &mut files)?;
+    let parts = pictures::parts(&ablations, &mut files)?;
+    let wrong = pictures::wrong_ways(&exhibits, &mut files)?;
+    let of_data = histograms.iter().map(|figure| histograms::draw_into(figure, &mut files));
+    let of_data = of_data.collect::<Result<Vec<_>>>()?;
+    let figure5 = activation.iter().map(|figure| figure5::draw_into(figure, &mut files));
+    let figure5 = figure5.collect::<Result<Vec<_>>>()?;
+    let figure6 = embedding.iter().map(|figure| figure6::draw_into(figure, &mut files));
+    let figure6 = figure6.collect::<Result<Vec<_>>>()?;
     let page = html::render(
         study,
         &warnings,
@@ -205,22 +204,18 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
             counts: claims::counts(&decided),
         },
         &html::Pictures {
-            curves: embed(&curves, &files),
-            figure4: embed(&figures, &files),
-            ablations: embed(&parts, &files),
-            exhibits: embed(&wrong, &files),
+            curves: pictures::embed(&curves, &files),
+            figure4: pictures::embed(&figures, &files),
+            ablations: pictures::embed(&parts, &files),
+            exhibits: pictures::embed(&wrong, &files),
+            data: pictures::embed(&of_data, &files),
+            figure5: pictures::embed(&figure5, &files),
+            figure6: pictures::embed(&figure6, &files),
         },
     )?;
     files.insert("index.html".into(), page.into_bytes());
 
-    std::fs::create_dir_all(&options.out)
-        .map_err(|source| Error::Folder { path: options.out.clone(), source })?;
-    let mut written = Vec::new();
-    for (name, content) in &files {
-        let path = options.out.join(name);
-        write_atomic(&path, content)?;
-        written.push(path);
-    }
+    let written = stored::write(&files, &options.out)?;
     Ok(ReportSummary {
         runs: study.runs,
         datasets: study.datasets.iter().map(|dataset| dataset.id.clone()).collect(),
@@ -238,101 +233,13 @@ fn document(
     stem: &str,
     title: &str,
     tables: &[Table],
-    csv: String,
+    values: Values,
     notes: &[String],
 ) -> String {
     let markdown = markdown::document(title, tables, notes);
     files.insert(format!("{stem}.md"), markdown.clone().into_bytes());
-    files.insert(format!("{stem}.csv"), csv.into_bytes());
+    files.insert(format!("{stem}.csv"), values.csv().into_bytes());
+    files.insert(format!("{stem}.json"), values.json().into_bytes());
     files.insert(format!("{stem}.tex"), latex::document(tables, notes).into_bytes());
     markdown
-}
-
-/// A picture among the files.
-struct Drawn {
-    name: String,
-    title: String,
-    size: (u32, u32),
-}
-
-fn embed<'a>(drawn: &[Drawn], files: &'a Files) -> Vec<Picture<'a>> {
-    let picture = |drawn: &Drawn| {
-        let file = files.get(&drawn.name)?;
-        Some(Picture { title: drawn.title.clone(), size: drawn.size, file })
-    };
-    drawn.iter().filter_map(picture).collect()
-}
-
-/// Draws the curves of each dataset and protocol, and all of them in one picture.
-fn learning_curves(
-    study: &Study,
-    references: &References,
-    files: &mut Files,
-) -> Result<Vec<Drawn>> {
-    let mut overview = Vec::new();
-    let mut pictures = Vec::new();
-    for dataset in &study.datasets {
-        for (index, block) in dataset.blocks.iter().enumerate() {
-            let whole = panel(dataset, index, references);
-            let title = whole.title.clone();
-            let mut panels = vec![whole.clone()];
-            if let Some(floor) = curves::floor(&whole.curves) {
-                let title = format!("{title}: the leading models enlarged");
-                panels.push(Panel { title, floor: Some(floor), ..whole.clone() });
-            }
-            let figure = Figure { panels, across: 1 };
-            let stem = format::file_name(&format!("{}-{}", dataset.id, block.title));
-            let name = picture_name("learning_curves", &stem, files);
-            files.insert(name.clone(), figure.png(&name)?);
-            pictures.push(Drawn { name, title, size: figure.size() });
-            overview.push(whole);
-        }
-    }
-    if !overview.is_empty() {
-        let overview = Figure { panels: overview, across: 2 };
-        files.insert("learning_curves.png".into(), overview.png("learning_curves.png")?);
-    }
-    Ok(pictures)
-}
-
-/// Draws figure 4 of each slice that has a table 4, and copies that of the paper's kind of data.
-fn regularization(slices: &[Slice], files: &mut Files) -> Result<Vec<Drawn>> {
-    let mut pictures = Vec::new();
-    let compared = || slices.iter().filter(|slice| slice.compares_regularizers());
-    for slice in compared() {
-        let figure = figure4::regularization(slice);
-        let name = picture_name(FIGURE4, &slice.stem(), files);
-        files.insert(name.clone(), figure.png(&name)?);
-        pictures.push(Drawn { name, title: slice.title(), size: figure.size() });
-    }
-    let main = compared().position(Slice::is_alibaba_kin).unwrap_or(0);
-    let file = pictures.get(main).and_then(|picture| files.get(&picture.name)).cloned();
-    files.extend(file.map(|file| (format!("{FIGURE4}.png"), file)));
-    Ok(pictures)
-}
-
-/// Draws the ablations of all slices.
-fn parts(ablations: &[Ablations], files: &mut Files) -> Result<Vec<Drawn>> {
-    let Some(figure) = ablations_figure::figure(ablations) else { return Ok(Vec::new()) };
-    let name = "ablations.png".to_string();
-    files.insert(name.clone(), figure.png(&name)?);
-    Ok(vec![Drawn { name, title: figure.title.clone(), size: figure.size() }])
-}
-
-fn panel(dataset: &DatasetStudy, block: usize, references: &References) -> Panel {
-    let title = dataset.blocks.get(block).map_or_else(String::new, |block| {
-        let simulated = if block.data.simulated { ", simulated data" } else { "" };
-        format!("{}, {}{simulated}", dataset.id, block.title)
-    });
-    let curves = curves::curves(dataset, block);
-    let logs = overlay::logs(references, dataset, block, &curves);
-    Panel { title, curves, logs, floor: None }
-}
-
-/// A name that no other picture has, even where two datasets' names differ in odd characters only.
-fn picture_name(kind: &str, stem: &str, taken: &Files) -> String {
-    let plain = format!("{kind}-{stem}.png");
-    let numbered = (2..).map(|number| format!("{kind}-{stem}-{number}.png"));
-    let mut names = std::iter::once(plain.clone()).chain(numbered);
-    names.find(|name| !taken.contains_key(name)).unwrap_or(plain)
 }

@@ -134,7 +134,10 @@ fn claims_hold_fail_or_stay_open() {
     let low: f64 = fields[fields.len() - from_end].parse().unwrap();
     assert!((0.013..0.0165).contains(&low), "{low}");
     let page = text(&summary, "index.html");
-    assert!(page.contains("What holds and what does not") && page.contains("✘ does not hold"));
+    assert!(
+        page.contains("All claims: what holds and what does not")
+            && page.contains("✘ does not hold")
+    );
     // Users alone: a binomial standard error of three quarters over 2000.
     assert!(text(&summary, "table3.md").contains("s.e. of users"));
     assert!(text(&summary, "table3.csv").contains("users_standard_error"));

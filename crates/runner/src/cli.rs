@@ -4,7 +4,7 @@ use crate::examples;
 use crate::log::LogLevel;
 use crate::output::Format;
 use crate::registry::{ModelId, ModelParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use ctr_core::Protocol;
 use ctr_dataset_prep::HistoryRule;
 use std::path::PathBuf;
@@ -54,6 +54,8 @@ pub enum Command {
     /// Run a finished run again and compare bit by bit
     #[command(after_help = examples::VERIFY)]
     Verify(EvalArguments),
+    /// Look into a trained DIN: weights of its activation unit (figure 5), embeddings (figure 6)
+    Visualize(VisualizeArguments),
     /// Compare two runs, or two groups of runs, user by user
     Compare(CompareArguments),
     /// Say what the signature beside a number means
@@ -255,6 +257,42 @@ pub struct EvalArguments {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// See [`Command::Visualize`].
+#[derive(Debug, Args)]
+#[command(after_help = examples::VISUALIZE)]
+pub struct VisualizeArguments {
+    /// What to draw
+    #[arg(value_enum)]
+    pub figure: Figure,
+    /// Run directory; of din or din_dice for activation
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Prepared dataset; default datasets/prepared/ and the id in the record
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Folder to write
+    #[arg(long, default_value = "reports")]
+    pub out: PathBuf,
+    /// Seed of the places that the map of embeddings begins with
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Neighbors that a point of the map is to keep, roughly
+    #[arg(long, default_value_t = 30.0)]
+    pub perplexity: f32,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What `visualize` draws.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Figure {
+    /// Weights of the local activation unit on real histories (figure 5)
+    Activation,
+    /// Embeddings of goods by t-SNE (figure 6)
+    Embedding,
 }
 
 /// See [`Command::AbTest`].

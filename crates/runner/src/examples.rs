@@ -81,6 +81,14 @@ Examples:
   din-repro verify reports/runs/mine
   din-repro verify reports/runs/mine --threads 1";
 
+pub const VISUALIZE: &str = "\
+Writes activation.json and figure5_activation (.png, .svg), or embedding.json and figure6_embedding; `report` puts what \
+lies in its folder into the page. What is shown is chosen by a rule that stands beside it.
+
+Examples:
+  din-repro visualize activation --run reports/runs/mine
+  din-repro visualize embedding --run reports/runs/mine --out pictures --seed 2";
+
 pub const COMPARE: &str = "\
 A group is a pattern in quotes with * in its last part, or a folder of runs. Its runs must be of one configuration; \
 runs of the two groups are paired by their seeds.

@@ -1,6 +1,7 @@
 //! Errors as a user sees them, and exit codes.
 
 use anyhow::anyhow;
+use ctr_core::panic_text;
 use std::any::Any;
 use std::fmt;
 use std::io::Write;
@@ -27,12 +28,10 @@ impl std::error::Error for Failure {}
 
 /// The error that a caught panic is to a user.
 pub fn defect(payload: &(dyn Any + Send)) -> anyhow::Error {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     anyhow!(
         "a defect of this program: {}; what was finished is kept. Please report it with what `--log \
          debug` prints",
-        text.unwrap_or("no message")
+        panic_text(payload).unwrap_or("no message")
     )
 }
 

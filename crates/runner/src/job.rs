@@ -1,9 +1,10 @@
 //! One run from configuration to record.
 
-use crate::config::RunConfig;
+use crate::config::{self, RunConfig};
 use crate::environment;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::registry::ModelId;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
     Dataset, DatasetReference, FileLock, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
@@ -56,6 +57,13 @@ impl Job<'_> {
         Ok(format!("{id}-{protocol}-{model}-seed{}-{}", self.seed, &self.run_id()?[..8]))
     }
 
+    /// Whether this is DIN with nothing changed in its preset.
+    pub fn is_plain_din(&self) -> bool {
+        let usual = ModelId::named("din")
+            .and_then(|din| config::resolve(din, &self.config.preset, None, &[]));
+        usual.is_ok_and(|usual| usual == self.config)
+    }
+
     /// A short name for messages.
     pub fn title(&self) -> String {
         let [title, _] = self.titles();
@@ -87,6 +95,15 @@ impl Job<'_> {
             );
         }
         Ok(Some(record))
+    }
+
+    /// [`Job::run`] once more from the beginning, in a temporary folder that nobody else knows.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn repeat(&self, folder: &Path, observer: &dyn Observer) -> Result<RunRecord> {
+        self.run(folder, false, observer, interrupt::flag())?
+            .context("another process is in a temporary folder of this one")
     }
 
     /// Trains, and writes model, predictions and record into `directory`; gives what is there when the run is

@@ -28,6 +28,7 @@ mod regularizer;
 mod serving;
 mod suggest;
 mod suite;
+mod visualize;
 
 use clap::Parser;
 pub use registry::{Models, Settings};

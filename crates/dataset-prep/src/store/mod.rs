@@ -2,11 +2,13 @@
 //! those of [`rows`].
 
 mod folder;
+mod names;
 mod reviews;
 mod rows;
 mod truth;
 
 pub(crate) use folder::Folder;
+pub use names::{Names, read_names};
 pub(crate) use rows::{
     ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
 };
@@ -73,10 +75,12 @@ pub(crate) fn replace(
     let _lock = FileLock::wait_for_folder(parent, || ());
     let replace = replaceable(out)?;
     let old = workshop.path().join("old");
-    if replace {
+    // In one step where the system has it, so that there is a dataset at every moment.
+    let exchanged = replace && exchange(&fresh, out);
+    if replace && !exchanged {
         fs::rename(out, &old).map_err(write_error(out))?;
     }
-    if let Err(source) = fs::rename(&fresh, out) {
+    if !exchanged && let Err(source) = fs::rename(&fresh, out) {
         if replace {
             // Best effort: the first error is the one to report.
             let _ = fs::rename(&old, out);
@@ -85,6 +89,18 @@ pub(crate) fn replace(
     }
     tracing::debug!("{}: {} files in place", out.display(), manifest.files.len());
     Ok(manifest)
+}
+
+/// Lets two folders change their places at once; false where the file system cannot.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn exchange(one: &Path, other: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn exchange(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// Whether there is something to replace at `out`; an error when it is not ours to replace.

@@ -17,8 +17,8 @@ use crate::{Error, Result};
 use std::path::Path;
 
 const INTERACTIONS: &str = "interactions.parquet";
-const ITEMS: &str = "items.parquet";
-const CATEGORIES: &str = "categories.parquet";
+pub(super) const ITEMS: &str = "items.parquet";
+pub(super) const CATEGORIES: &str = "categories.parquet";
 pub(crate) const USERS: &str = "users.parquet";
 
 /// Writes the files, one at a time.

@@ -98,6 +98,9 @@ impl<T: Tape> Graph<'_, T> {
         if let Some(scale) = scale {
             softmax_rows(&mut weights, offsets, scale);
         }
+        if let Some(watched) = &mut self.watched {
+            watched.push(weights.to_vec());
+        }
         let mut out = self.pool.zeros(rows * width);
         vectorized(
             #[inline(always)]

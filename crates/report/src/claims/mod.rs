@@ -6,7 +6,7 @@ mod table;
 
 pub use decide::Verdict;
 pub(crate) use definition::Selector;
-pub(crate) use table::{Decided, counts, notes, overview, table, to_csv};
+pub(crate) use table::{Decided, counts, notes, overview, table, values};
 
 use crate::Result;
 use crate::evidence::Evidence;

@@ -94,6 +94,7 @@ pub(crate) fn table(decided: &Decided, references: &References) -> Table {
         id: format!("claims-{}", slice.stem()),
         caption: format!("Claims on {}.", comparison_table::data(slice)),
         alert: results::simulated_alert(slice.dataset),
+        protocol: Some(slice.block.protocol),
         columns: vec![
             Column::text("claim"),
             Column::text("section"),
@@ -139,17 +140,17 @@ fn signature(decided: &Decided) -> String {
     })
 }
 
-/// All verdicts in one table, claims below and slices beside one another.
-pub(crate) fn overview(all: &[Decided]) -> Option<Table> {
-    if all.is_empty() {
+/// All verdicts in one table: claims in the paper's order below and slices beside one another, real data first.
+pub(crate) fn overview(claims: &[Claim], decided: &[Decided]) -> Option<Table> {
+    if decided.is_empty() {
         return None;
     }
-    let mut claims: Vec<&Claim> = Vec::new();
-    for decision in all.iter().flat_map(|decided| &decided.decisions) {
-        if !claims.iter().any(|claim| claim.id == decision.claim.id) {
-            claims.push(decision.claim);
-        }
-    }
+    let mut all: Vec<&Decided> = decided.iter().collect();
+    all.sort_by_key(|decided| decided.slice.block.data.simulated);
+    let is_decided = |claim: &&Claim| {
+        all.iter().flat_map(|of| &of.decisions).any(|decision| decision.claim.id == claim.id)
+    };
+    let claims = claims.iter().filter(is_decided);
     let columns = all.iter().map(|decided| {
         let simulated = if decided.slice.block.data.simulated { ", simulated" } else { "" };
         Column::text(&format!(
@@ -157,9 +158,10 @@ pub(crate) fn overview(all: &[Decided]) -> Option<Table> {
             decided.slice.dataset.id,
             decided.slice.column()
         ))
+        .of(decided.slice.block.protocol)
     });
-    let rows = claims.iter().map(|claim| {
-        let verdict = |decided: &Decided| {
+    let rows = claims.map(|claim| {
+        let verdict = |decided: &&Decided| {
             let of_claim = decided.decisions.iter().find(|of| of.claim.id == claim.id);
             of_claim.map_or(NONE.into(), |decision| {
                 let mark = match decision.verdict {
@@ -234,7 +236,7 @@ const HEADER: [&str; 18] = [
 ];
 
 /// All digits.
-pub(crate) fn to_csv(all: &[Decided], references: &References) -> String {
+pub(crate) fn values(all: &[Decided], references: &References) -> csv::Values {
     let mut lines = Vec::new();
     for decided in all {
         let block = decided.slice.block;
@@ -263,7 +265,7 @@ pub(crate) fn to_csv(all: &[Decided], references: &References) -> String {
             ]);
         }
     }
-    csv::render(&HEADER, &lines)
+    csv::Values::new(&HEADER, lines)
 }
 
 /// How many verdicts of each kind, for the head of the page.

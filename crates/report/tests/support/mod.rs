@@ -171,3 +171,18 @@ pub fn line<'a>(markdown: &'a str, title: &str) -> &'a str {
     let start = format!("| {title} |");
     markdown.lines().find(|line| line.starts_with(&start)).unwrap_or("no such row")
 }
+
+/// The page without its own script and without the data for it, which may hold no markup.
+pub fn without_scripts(page: &str) -> String {
+    let script = format!("<script>{}</script>", include_str!("../../templates/page.js"));
+    assert!(page.contains(&script) && !script[8..].contains("<script"));
+    let mut left = page.replace(&script, "");
+    const BEGIN: &str = "<script type=\"application/json\">";
+    while let Some((before, rest)) = left.split_once(BEGIN) {
+        let (data, after) = rest.split_once("</script>").unwrap();
+        assert!(!data.contains('<'), "{data}");
+        assert!(serde_json::from_str::<serde_json::Value>(data).is_ok());
+        left = format!("{before}{after}");
+    }
+    left
+}

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub struct Stored {
     /// Where it lies.
     pub directory: PathBuf,
+    /// Where its data lies.
+    pub folder: PathBuf,
     /// Its record.
     pub record: RunRecord,
     /// The configuration in the record.
@@ -50,11 +52,11 @@ pub fn load(arguments: &EvalArguments) -> Result<Stored> {
             record.dataset.content_sha256
         );
     }
-    Ok(Stored { directory, record, config, dataset })
+    Ok(Stored { directory, folder, record, config, dataset })
 }
 
 pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
-    let Stored { directory, record, config, dataset } = load(arguments)?;
+    let Stored { directory, folder: _, record, config, dataset } = load(arguments)?;
     let features = config.regularizer.features(&dataset)?;
     let network = job::stored_network(&directory, &config, &features.schema, &record)?;
     let history = (config.train.max_history > 0).then_some(config.train.max_history);

@@ -11,6 +11,7 @@ mod shell;
 mod signature;
 mod train;
 mod verify;
+mod visualize;
 
 use crate::cli::{Cli, Command};
 use crate::{environment, interrupt};
@@ -33,6 +34,7 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Train(arguments) => train::train(&arguments, quiet),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments, quiet),
+        Command::Visualize(arguments) => visualize::visualize(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Signature(arguments) => signature::signature(&arguments),
         Command::AbTest(arguments) => ab_test::ab_test(&arguments),

@@ -6,12 +6,14 @@ use crate::failure::is_interruption;
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::suite::Suite;
-use crate::{background, config, data, environment, exhibits, expected, fetch, grid, output, plan};
+use crate::{
+    background, config, data, environment, exhibits, expected, fetch, grid, output, plan, visualize,
+};
 use anyhow::{Context, Result};
-use ctr_core::{Dataset, FileLock, RunRecord};
+use ctr_core::{Dataset, FileLock, Protocol, RunRecord};
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use ctr_train::CHECKPOINT_FILE;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let suite = Suite::find(&arguments.suite)?;
@@ -44,9 +46,32 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
         tracing::info!("{written} runs scored in wrong ways on purpose, for the exhibits");
     }
+    visualize::write_histograms(&datasets, &arguments.out)?;
+    look_into(&jobs, &runs, arguments)?;
     let summary = write_report(&runs, &arguments.out)?;
     tracing::info!("{ended}; the report is {}", arguments.out.join("index.html").display());
     if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
+}
+
+/// Figures 5 and 6 of a finished run of DIN with the suite's usual settings.
+fn look_into(jobs: &[Job<'_>], runs: &Path, arguments: &ReproduceArguments) -> Result<()> {
+    // The first seed of each dataset, and honest choices before the best of the test set.
+    let mut of_din: Vec<&Job<'_>> = jobs.iter().filter(|job| job.is_plain_din()).collect();
+    of_din.sort_by_key(|job| (job.dataset.protocol == Protocol::Authors, job.seed));
+    let mut places: Vec<(PathBuf, &Job<'_>)> = Vec::new();
+    for job in of_din {
+        if places.iter().all(|(_, other)| other.dataset.id != job.dataset.id) {
+            places.push((runs.join(job.directory_name()?), job));
+        }
+    }
+    let folders: Vec<PathBuf> =
+        places.iter().map(|(_, job)| arguments.prepared.join(&job.dataset.id)).collect();
+    let looked: Vec<_> = places
+        .iter()
+        .zip(&folders)
+        .map(|((directory, job), folder)| (directory.as_path(), job.dataset, folder.as_path()))
+        .collect();
+    visualize::write_both(&looked, &arguments.out)
 }
 
 /// The suite's datasets that are there, under each of its protocols. When none is, that for newcomers,

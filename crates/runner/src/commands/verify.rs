@@ -5,27 +5,26 @@ use super::pool;
 use crate::cli::EvalArguments;
 use crate::failure::{Failure, is_interruption};
 use crate::job::Job;
+use crate::output;
 use crate::progress::Progress;
-use crate::{interrupt, output};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ctr_core::{RunRecord, Workshop};
 use ctr_train::{LOSSES_FILE, read_losses};
 use serde_json::json;
 use std::path::Path;
 
 pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
-    let Stored { directory, record, config, dataset } = evaluate::load(arguments)?;
+    let Stored { directory, folder: _, record, config, dataset } = evaluate::load(arguments)?;
     let job = Job { dataset: &dataset, config, seed: record.seed };
     let again = Workshop::new(&std::env::temp_dir(), "din-repro-verify-")?;
     let progress = Progress::new(quiet);
     let observer = progress.run(job.titles());
-    let repeated = pool(arguments.threads)?
-        .install(|| job.run(again.path(), false, &observer, interrupt::flag()));
+    let repeated = pool(arguments.threads)?.install(|| job.repeat(again.path(), &observer));
     observer.close();
     if repeated.as_ref().is_err_and(is_interruption) {
         return Err(Failure::Interrupted("the same command begins anew".into()).into());
     }
-    let repeated = repeated?.context("another process is in a temporary folder of this one")?;
+    let repeated = repeated?;
     // The record says what its result is; whether the hash is that of the rest is looked at too.
     let own = record.compute_result_sha256()?;
     let equal = repeated.result_sha256 == record.result_sha256 && own == record.result_sha256;

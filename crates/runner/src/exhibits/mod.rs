@@ -7,7 +7,6 @@ mod case;
 #[cfg(test)]
 mod tests;
 
-use crate::interrupt;
 use crate::job::{self, Job, RECORD_FILE};
 use crate::queue::{self, Turn};
 use anyhow::{Context, Result, bail};
@@ -115,9 +114,7 @@ fn exhibits(
         exhibits.insert(name.into(), value);
     }
     let again = Workshop::new(&std::env::temp_dir(), "din-repro-exhibit-")?;
-    let repeated = job
-        .run(again.path(), false, &case, interrupt::flag())?
-        .context("another process is in a temporary folder of this one")?;
+    let repeated = job.repeat(again.path(), &case)?;
     let peaks = case.into_peaks()?;
     if repeated.result_sha256 != record.result_sha256 {
         bail!("{}: trained again it ends with other bits: repeat the run", directory.display());

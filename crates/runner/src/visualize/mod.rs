@@ -1,0 +1,141 @@
+//! Looking into a trained network: figures 5 and 6 of the paper as numbers.
+
+mod activation;
+mod embedding;
+mod goods;
+mod histograms;
+
+use crate::config::RunConfig;
+use crate::job;
+use anyhow::{Context, Result, bail};
+use ctr_core::{
+    ACTIVATION_FILE, Dataset, EMBEDDING_FILE, FIGURES_SCHEMA_VERSION, FigureSource, RunRecord,
+    Status, write_atomic,
+};
+use ctr_dataset_prep::{Names, read_names};
+use ctr_nn::Network;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::path::Path;
+
+pub use activation::activation;
+pub use embedding::{EmbeddingOptions, embedding};
+pub use histograms::write_histograms;
+
+/// A finished run with its network, and its data with the names of the ids.
+pub struct Look<'d> {
+    record: RunRecord,
+    config: RunConfig,
+    dataset: &'d Dataset,
+    names: Names,
+    network: Network,
+}
+
+impl<'d> Look<'d> {
+    /// The run in `directory`, which was trained on `dataset`, prepared in `folder`.
+    ///
+    /// # Errors
+    /// When the run has no weights to look into, or its data is not as it was prepared.
+    pub fn new(directory: &Path, dataset: &'d Dataset, folder: &Path) -> Result<Self> {
+        let (record, config) = job::read_run(directory)?;
+        if record.status == Status::Diverged {
+            bail!("{} diverged: it has no weights to look into", directory.display());
+        }
+        if matches!(config.regularizer.features(dataset)?, Cow::Owned(_)) {
+            bail!(
+                "{} was trained without some ids (regularizer {}): take a run that knows all goods",
+                directory.display(),
+                config.regularizer
+            );
+        }
+        let network = job::stored_network(directory, &config, &dataset.schema, &record)?;
+        Ok(Self { record, config, dataset, names: read_names(folder)?, network })
+    }
+
+    /// The latest events that the model sees, as in its evaluations.
+    fn max_history(&self) -> Option<u32> {
+        (self.config.train.max_history > 0).then_some(self.config.train.max_history)
+    }
+
+    fn source(&self, rule: String) -> FigureSource {
+        FigureSource {
+            schema_version: FIGURES_SCHEMA_VERSION,
+            run_id: self.record.run_id.clone(),
+            model: self.record.model.id.clone(),
+            model_sha256: self.record.model_sha256.clone(),
+            dataset: self.dataset.id.clone(),
+            content_sha256: self.dataset.content_sha256.clone(),
+            simulated: self.dataset.simulated,
+            rule,
+        }
+    }
+}
+
+/// Writes both figures of the run that shows most: on data with titles before data with keys, on real data before
+/// simulated, and of the first seed. `runs` are directories with their data and the data's folder, of models with an
+/// activation unit. What a figure cannot be drawn for is told, not an error.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_both(runs: &[(&Path, &Dataset, &Path)], out: &Path) -> Result<()> {
+    let mut best: Option<(Look<'_>, (bool, bool))> = None;
+    for &(directory, dataset, folder) in runs {
+        let look = match Look::new(directory, dataset, folder) {
+            Ok(look) => look,
+            Err(error) => {
+                tracing::debug!("{}: no figures 5 and 6 of it: {error:#}", directory.display());
+                continue;
+            }
+        };
+        let shows = (!dataset.simulated, look.names.titled(0));
+        if best.as_ref().is_none_or(|(_, other)| *other < shows) {
+            best = Some((look, shows));
+        }
+    }
+    let Some((look, _)) = best else { return Ok(()) };
+    if !is_of(&out.join(ACTIVATION_FILE), &look) {
+        match activation(&look) {
+            Ok(figure) => store(&figure, &out.join(ACTIVATION_FILE))?,
+            Err(error) => tracing::info!("no figure 5: {error:#}"),
+        }
+    }
+    if !is_of(&out.join(EMBEDDING_FILE), &look) {
+        match embedding(&look, &EmbeddingOptions::default()) {
+            Ok(figure) => store(&figure, &out.join(EMBEDDING_FILE))?,
+            Err(error) => tracing::info!("no figure 6: {error:#}"),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the file was made from the same weights by this version.
+fn is_of(path: &Path, look: &Look<'_>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct SourceOnly {
+        source: FigureSource,
+    }
+    read::<SourceOnly>(path).is_some_and(|found| {
+        found.source.schema_version == FIGURES_SCHEMA_VERSION
+            && found.source.model_sha256 == look.record.model_sha256
+            && found.source.run_id == look.record.run_id
+    })
+}
+
+/// A figure that was stored; none when there is none, or one that this version does not read.
+fn read<F: DeserializeOwned>(path: &Path) -> Option<F> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Writes a figure's numbers.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn store<F: Serialize>(figure: &F, path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let text = serde_json::to_string_pretty(figure)? + "\n";
+    Ok(write_atomic(path, text.as_bytes())?)
+}
