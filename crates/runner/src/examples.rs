@@ -72,7 +72,7 @@ Examples:
 pub const EVAL: &str = "\
 Examples:
   din-repro eval reports/runs/mine
-  din-repro eval --run reports/runs/mine --data datasets/prepared/tiny --format json";
+  din-repro eval --run reports/runs/mine --data datasets/prepared/tiny";
 
 pub const VERIFY: &str = "\
 Exit code 1 when the bits differ; the first step that differs is named.
@@ -80,6 +80,14 @@ Exit code 1 when the bits differ; the first step that differs is named.
 Examples:
   din-repro verify reports/runs/mine
   din-repro verify reports/runs/mine --threads 1";
+
+pub const VISUALIZE: &str = "\
+Writes activation.json and figure5_activation (.png, .svg), or embedding.json and figure6_embedding; `report` puts what \
+lies in its folder into the page. What is shown is chosen by a rule that stands beside it.
+
+Examples:
+  din-repro visualize activation --run reports/runs/mine
+  din-repro visualize embedding --run reports/runs/mine --out pictures --seed 2";
 
 pub const COMPARE: &str = "\
 A group is a pattern in quotes with * in its last part, or a folder of runs. Its runs must be of one configuration; \
@@ -124,7 +132,8 @@ Examples:
 
 pub const COMPLETIONS: &str = "\
 Examples:
-  din-repro completions bash > ~/.local/share/bash-completion/completions/din-repro
+  din-repro completions bash \\
+    > ~/.local/share/bash-completion/completions/din-repro
   din-repro completions zsh > ~/.zfunc/_din-repro
   din-repro completions fish > ~/.config/fish/completions/din-repro.fish";
 

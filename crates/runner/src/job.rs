@@ -59,12 +59,12 @@ impl Job<'_> {
 
     /// Whether this is DIN with nothing changed in its preset.
     pub fn is_plain_din(&self) -> bool {
-        ModelId::named("din")
-            .and_then(|din| config::resolve(din, &self.config.preset, None, &[]))
-            .is_ok_and(|usual| usual == self.config)
+        let usual = ModelId::named("din")
+            .and_then(|din| config::resolve(din, &self.config.preset, None, &[]));
+        usual.is_ok_and(|usual| usual == self.config)
     }
 
-    /// A short name for progress bars and messages.
+    /// A short name for messages.
     pub fn title(&self) -> String {
         let [title, _] = self.titles();
         title

@@ -203,7 +203,7 @@ fn results_do_not_depend_on_threads_or_neighbors_and_finished_runs_are_skipped()
 
     // The second call trains nothing: times in the records stay.
     let output = desk.run(&["reproduce", "--suite", "suite.toml"]);
-    assert_eq!(text(&output.stderr).matches("finished before").count(), 4);
+    assert_eq!(text(&output.stderr).matches(": finished before (").count(), 4);
     assert_eq!(desk.record("reports/runs", "-din-seed1-"), beside);
 }
 
