@@ -45,10 +45,11 @@ for model in "${models[@]}"; do
     allow "$model" ctr-core ctr-nn
 done
 allow ctr-train ctr-core ctr-metrics ctr-nn
+allow ctr-export ctr-core ctr-nn
 allow ctr-report ctr-core ctr-metrics
 
 forbid dfdx ctr-core ctr-metrics ctr-dataset-prep ctr-report
-forbid polars ctr-core ctr-metrics ctr-nn "${models[@]}" ctr-train ctr-report
+forbid polars ctr-core ctr-metrics ctr-nn "${models[@]}" ctr-train ctr-export ctr-report
 
 [ "$failed" = 0 ] && echo "dependencies flow one way"
 exit "$failed"

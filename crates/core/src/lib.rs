@@ -21,7 +21,7 @@ pub use canonical::{Digest, canonical_json, sha256_hex};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
-pub use files::{remove_half_written, write_atomic};
+pub use files::{AtomicFile, remove_half_written, write_atomic};
 pub use lock::FileLock;
 pub use record::{
     Best, Ceiling, CurvePoint, DatasetReference, Environment, FieldSummary, MetricValues,

@@ -4,6 +4,7 @@ use crate::exchange::Exchange;
 use crate::lookup::IdColumns;
 use crate::memory::{Buffer, Pool};
 use crate::shards::Shard;
+use crate::trace::Recorder;
 use crate::weights::BatchStatistics;
 use crate::{Error, Parameter, ParameterId, Result, StatisticsId, Weights};
 use dfdx::prelude::{
@@ -31,6 +32,8 @@ pub struct Matrix {
     rows: usize,
     columns: usize,
     slot: Slot,
+    /// The operation that made it, for messages.
+    op: &'static str,
 }
 
 impl Matrix {
@@ -47,6 +50,10 @@ impl Matrix {
     /// The values, to be kept by a backward pass.
     pub(crate) fn shared(&self) -> Rc<Buffer> {
         self.values.clone()
+    }
+
+    pub(crate) fn op(&self) -> &'static str {
+        self.op
     }
 
     pub(crate) fn slot(&self) -> Slot {
@@ -108,6 +115,8 @@ pub struct Graph<'p, T: Tape> {
     pub(crate) shared_history: bool,
     /// Whose candidate each row's user vector attends to, in an exhibit of it (see `exhibits.rs`).
     pub(crate) exhibit_attended: Option<Arc<Vec<u32>>>,
+    /// Records the operations (see `trace.rs`).
+    pub(crate) recorder: Option<Recorder>,
     tape: T,
     device: Cpu,
 }
@@ -131,6 +140,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             pool,
             shared_history: false,
             exhibit_attended: None,
+            recorder: None,
             tape: T::default(),
             device,
         }
@@ -171,7 +181,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             return Err(Error::Shape { op, left: (rows, columns), right: (values.len(), 1) });
         }
         let slot = Rc::new(self.device.try_tensor_from_vec(Vec::new(), (0, 0))?);
-        Ok(Matrix { values: Rc::new(values), rows, columns, slot })
+        Ok(Matrix { values: Rc::new(values), rows, columns, slot, op })
     }
 
     /// Puts a backward pass on the tape.

@@ -24,6 +24,7 @@ mod shards;
 mod step;
 mod sums;
 mod tasks;
+mod trace;
 mod weights;
 
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
@@ -39,7 +40,7 @@ pub use layers::{
     Dense, Gru, LayerNormalization, Mlp, Normalization, NormalizationLayer, TransformerBlock,
     TransformerConfig, UnitInputs,
 };
-pub use lookup::TableSource;
+pub use lookup::{CROSS_MIXING, Mixing, TableSource};
 pub use model::{
     Architecture, BatchGradients, CtrModel, Network, RowGradients, ScoringMemory, StepReport,
 };
@@ -47,6 +48,7 @@ pub use ops::{Pooling, Side};
 pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
 pub use persist::{NamedTensors, StoredTensor};
 pub use regularizer::{FeatureDropout, Occurrences, Penalty, PenaltyNorm, RowPenalties};
+pub use trace::{Events, Operation, Step, Trace, Value};
 pub use weights::{EmbeddingTable, Parameter, Statistics, Weights};
 
 /// The tape of a training pass.

@@ -28,6 +28,7 @@ mod registry;
 mod regularizer;
 mod serving;
 mod suite;
+mod tensorboard;
 
 use clap::Parser;
 use std::panic::AssertUnwindSafe;

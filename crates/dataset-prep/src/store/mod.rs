@@ -7,6 +7,7 @@ mod rows;
 mod truth;
 
 pub(crate) use folder::Folder;
+pub(crate) use reviews::KEYS as REVIEW_KEYS;
 pub(crate) use rows::{
     ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
 };
@@ -232,6 +233,17 @@ fn table(dir: &Path, manifest: &Manifest, name: &str) -> Result<(PathBuf, DataFr
     }
     let frame = decode(&path, &bytes)?;
     Ok((path, frame))
+}
+
+/// One text column of a file of the dataset.
+pub(crate) fn read_texts(
+    dir: &Path,
+    manifest: &Manifest,
+    name: &str,
+    column: &str,
+) -> Result<Vec<String>> {
+    let (path, frame) = table(dir, manifest, name)?;
+    crate::columns::texts(&path, &frame, column)
 }
 
 /// Ids of a key table must be `first`, `first + 1`, …: a row's place is its id.

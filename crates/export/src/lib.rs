@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub mod onnx;
+pub mod tensorboard;
+
+pub use error::{Error, Result};
