@@ -3,5 +3,6 @@
 mod error;
 pub mod onnx;
 pub mod tensorboard;
+mod wire;
 
 pub use error::{Error, Result};

@@ -14,10 +14,10 @@ mod lower;
 pub mod proto;
 mod sequences;
 
+use crate::wire::Message;
 use crate::{Error, Result};
 use ctr_core::Schema;
 use ctr_nn::Network;
-use prost::Message;
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use std::collections::BTreeMap;
 
@@ -74,5 +74,5 @@ pub fn model(
 
 /// The bytes of a file.
 pub fn encode(model: &ModelProto) -> Vec<u8> {
-    model.encode_to_vec()
+    model.to_bytes()
 }

@@ -1,6 +1,6 @@
 //! The messages of ONNX that are needed, with the field numbers of its published description (`onnx.proto3`).
 
-use prost::Message;
+use crate::wire::{Message, Writer};
 
 /// Kinds of numbers, as tensors and values name them.
 pub mod kind {
@@ -23,178 +23,239 @@ pub(super) mod attribute_kind {
 }
 
 /// A file.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelProto {
     /// Version of the format.
-    #[prost(int64, tag = "1")]
     pub ir_version: i64,
     /// The program that wrote it.
-    #[prost(string, tag = "2")]
     pub producer_name: String,
     /// Its version.
-    #[prost(string, tag = "3")]
     pub producer_version: String,
     /// For people.
-    #[prost(string, tag = "6")]
     pub doc_string: String,
     /// What is computed.
-    #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
     /// The operators that it uses.
-    #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
     /// Anything else.
-    #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
 
+impl Message for ModelProto {
+    fn write(&self, to: &mut Writer) {
+        to.int(1, self.ir_version);
+        to.text(2, &self.producer_name);
+        to.text(3, &self.producer_version);
+        to.text(6, &self.doc_string);
+        to.messages(7, &self.graph);
+        to.messages(8, &self.opset_import);
+        to.messages(14, &self.metadata_props);
+    }
+}
+
 /// A version of a set of operators.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OperatorSetIdProto {
     /// Empty for ONNX's own.
-    #[prost(string, tag = "1")]
     pub domain: String,
     /// The version.
-    #[prost(int64, tag = "2")]
     pub version: i64,
 }
 
+impl Message for OperatorSetIdProto {
+    fn write(&self, to: &mut Writer) {
+        to.text(1, &self.domain);
+        to.int(2, self.version);
+    }
+}
+
 /// A key and a value.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StringStringEntryProto {
     /// The key.
-    #[prost(string, tag = "1")]
     pub key: String,
     /// The value.
-    #[prost(string, tag = "2")]
     pub value: String,
 }
 
+impl Message for StringStringEntryProto {
+    fn write(&self, to: &mut Writer) {
+        to.text(1, &self.key);
+        to.text(2, &self.value);
+    }
+}
+
 /// Nodes between inputs and outputs.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GraphProto {
     /// In an order in which each reads only what is there.
-    #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeProto>,
     /// The graph's name.
-    #[prost(string, tag = "2")]
     pub name: String,
     /// Constants.
-    #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
     /// What is to be given.
-    #[prost(message, repeated, tag = "11")]
     pub input: Vec<ValueInfoProto>,
     /// What comes out.
-    #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
 }
 
+impl Message for GraphProto {
+    fn write(&self, to: &mut Writer) {
+        to.messages(1, &self.node);
+        to.text(2, &self.name);
+        to.messages(5, &self.initializer);
+        to.messages(11, &self.input);
+        to.messages(12, &self.output);
+    }
+}
+
 /// One operator's use.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeProto {
     /// Names of values; empty for one left out.
-    #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
     /// Names of results.
-    #[prost(string, repeated, tag = "2")]
     pub output: Vec<String>,
     /// The node's name.
-    #[prost(string, tag = "3")]
     pub name: String,
     /// The operator.
-    #[prost(string, tag = "4")]
     pub op_type: String,
     /// Its settings.
-    #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
 }
 
+impl Message for NodeProto {
+    fn write(&self, to: &mut Writer) {
+        self.input.iter().for_each(|text| to.bytes(1, text.as_bytes()));
+        self.output.iter().for_each(|text| to.bytes(2, text.as_bytes()));
+        to.text(3, &self.name);
+        to.text(4, &self.op_type);
+        to.messages(5, &self.attribute);
+    }
+}
+
 /// A setting.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttributeProto {
     /// Its name.
-    #[prost(string, tag = "1")]
     pub name: String,
     /// A number.
-    #[prost(float, tag = "2")]
     pub f: f32,
     /// A whole number.
-    #[prost(int64, tag = "3")]
     pub i: i64,
     /// A text.
-    #[prost(bytes = "vec", tag = "4")]
     pub s: Vec<u8>,
     /// Whole numbers.
-    #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
     /// Which of these it is.
-    #[prost(int32, tag = "20")]
     pub r#type: i32,
 }
 
+/// Of the values only the one that the type names counts.
+impl Message for AttributeProto {
+    fn write(&self, to: &mut Writer) {
+        to.text(1, &self.name);
+        to.float(2, self.f);
+        to.int(3, self.i);
+        to.bytes(4, &self.s);
+        to.ints(8, &self.ints);
+        to.int(20, self.r#type.into());
+    }
+}
+
 /// A constant.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TensorProto {
     /// Its dimensions.
-    #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
     /// One of [`kind`].
-    #[prost(int32, tag = "2")]
     pub data_type: i32,
     /// Its name.
-    #[prost(string, tag = "8")]
     pub name: String,
     /// Its numbers, little-endian.
-    #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
 }
 
+impl Message for TensorProto {
+    fn write(&self, to: &mut Writer) {
+        to.ints(1, &self.dims);
+        to.int(2, self.data_type.into());
+        to.text(8, &self.name);
+        to.bytes(9, &self.raw_data);
+    }
+}
+
 /// An input or output.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValueInfoProto {
     /// Its name.
-    #[prost(string, tag = "1")]
     pub name: String,
     /// Its type.
-    #[prost(message, optional, tag = "2")]
     pub r#type: Option<TypeProto>,
     /// For people.
-    #[prost(string, tag = "3")]
     pub doc_string: String,
 }
 
+impl Message for ValueInfoProto {
+    fn write(&self, to: &mut Writer) {
+        to.text(1, &self.name);
+        to.messages(2, &self.r#type);
+        to.text(3, &self.doc_string);
+    }
+}
+
 /// A type; here always a tensor's.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypeProto {
     /// The tensor.
-    #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
 
+impl Message for TypeProto {
+    fn write(&self, to: &mut Writer) {
+        to.messages(1, &self.tensor_type);
+    }
+}
+
 /// Type and shape of a tensor.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TensorTypeProto {
     /// One of [`kind`].
-    #[prost(int32, tag = "1")]
     pub elem_type: i32,
     /// Its dimensions.
-    #[prost(message, optional, tag = "2")]
     pub shape: Option<TensorShapeProto>,
 }
 
+impl Message for TensorTypeProto {
+    fn write(&self, to: &mut Writer) {
+        to.int(1, self.elem_type.into());
+        to.messages(2, &self.shape);
+    }
+}
+
 /// Dimensions.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TensorShapeProto {
     /// One after the other.
-    #[prost(message, repeated, tag = "1")]
     pub dim: Vec<DimensionProto>,
 }
 
+impl Message for TensorShapeProto {
+    fn write(&self, to: &mut Writer) {
+        to.messages(1, &self.dim);
+    }
+}
+
 /// A dimension that may be of any size; equal names are equal sizes.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DimensionProto {
     /// Its name.
-    #[prost(string, tag = "2")]
     pub dim_param: String,
+}
+
+impl Message for DimensionProto {
+    fn write(&self, to: &mut Writer) {
+        to.text(2, &self.dim_param);
+    }
 }

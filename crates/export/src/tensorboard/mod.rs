@@ -3,10 +3,10 @@
 mod framing;
 mod proto;
 
+use crate::wire::Message;
 use crate::{Error, Result};
 use ctr_core::write_atomic;
 use framing::{append_record, records};
-use prost::Message;
 use proto::{Event, SummaryValue};
 use std::collections::HashMap;
 use std::fs::File;
@@ -52,15 +52,12 @@ impl EventFile {
         };
         let now = now();
         let mut bytes = Vec::new();
-        append_record(&mut bytes, &Event::version(now).encode_to_vec());
-        append_record(
-            &mut bytes,
-            &Event::of(now, 0, SummaryValue::text(name, text)).encode_to_vec(),
-        );
+        append_record(&mut bytes, &Event::version(now).to_bytes());
+        append_record(&mut bytes, &Event::of(now, 0, SummaryValue::text(name, text)).to_bytes());
         for Scalar { tag, step, value } in scalars {
             let time = before.get(&(tag.clone(), *step)).copied().unwrap_or(now);
             let event = Event::of(time, *step, SummaryValue::scalar(tag, *value));
-            append_record(&mut bytes, &event.encode_to_vec());
+            append_record(&mut bytes, &event.to_bytes());
         }
         write_atomic(&path, &bytes)?;
         let file = File::options().append(true).open(&path).map_err(fail)?;
@@ -75,7 +72,7 @@ impl EventFile {
         let mut bytes = Vec::new();
         for Scalar { tag, step, value } in scalars {
             let event = Event::of(now(), *step, SummaryValue::scalar(tag, *value));
-            append_record(&mut bytes, &event.encode_to_vec());
+            append_record(&mut bytes, &event.to_bytes());
         }
         let written = self.file.write_all(&bytes);
         written.map_err(|source| Error::Io { path: self.path.clone(), source })
@@ -88,7 +85,7 @@ fn now() -> f64 {
 
 /// The times of all scalars of a file, whose end may be missing.
 fn times(bytes: &[u8]) -> HashMap<(String, u64), f64> {
-    let events = records(bytes).filter_map(|record| Event::decode(record).ok());
+    let events = records(bytes).map(Event::read);
     events
         .flat_map(|event| {
             let (time, step) = (event.wall_time, event.step as u64);
@@ -109,12 +106,12 @@ mod tests {
     fn found(folder: &Path) -> Vec<(String, i64, f32)> {
         let bytes = std::fs::read(folder.join(FILE)).unwrap();
         records(&bytes)
-            .map(|record| Event::decode(record).unwrap())
+            .map(Event::read)
             .flat_map(|event| {
                 let values = event.summary.map_or_else(Vec::new, |summary| summary.value);
                 values
                     .into_iter()
-                    .filter(|value| value.metadata.is_none())
+                    .filter(|value| value.simple_value.is_some())
                     .map(move |value| (value.tag.clone(), event.step, value.simple_value.unwrap()))
             })
             .collect()

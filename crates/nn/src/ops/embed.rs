@@ -51,7 +51,7 @@ impl<T: Tape> Graph<'_, T> {
         }
         let (events, first) = (range.len(), range.start);
         let out = self.matrix_of("embed", out, events, width)?;
-        self.trace(&out, |trace| Ok(Operation::Embed { parts: parts.to_vec() }))?;
+        self.trace(&out, |_| Ok(Operation::Embed { parts: parts.to_vec() }))?;
         if T::OWNS_TAPE {
             let slot = out.slot();
             let part = |&(table, column): &(TableId, usize)| EventPart {
