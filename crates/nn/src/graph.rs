@@ -218,7 +218,8 @@ impl<'p, T: Tape> Graph<'p, T> {
             operation(tensor.put_tape(std::mem::take(&mut self.tape)))?.split_tape();
         self.tape = tape;
         let &(rows, columns) = output.shape();
-        let matrix = self.matrix(output.as_vec(), rows, columns)?;
+        let values = self.pool.adopt(output.as_vec());
+        let matrix = self.matrix_of("stock", values, rows, columns)?;
         let slot = matrix.slot();
         self.record(move |pass| {
             let gradient = pass.take(&slot, rows * columns)?;

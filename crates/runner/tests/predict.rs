@@ -169,3 +169,45 @@ fn bad_input_is_named_by_file_row_and_column() {
         desk.listing().into_iter().find(|path| path.to_string_lossy().contains(".writing-"));
     assert_eq!(hidden, None);
 }
+
+#[test]
+fn exports_carry_the_weights_and_events_change_no_bit() {
+    let desk = trained(&["tiny"], TINY, "din", &[]);
+    let record = |run: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(desk.path(run).join("record.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let arguments = ["train", "--model", "din", "--data", TINY, "--max-steps", "40"];
+    desk.ok(&[&arguments[..], &["--out", "watched", "--tensorboard"]].concat());
+    assert_eq!(record("watched")["result_sha256"], record("run")["result_sha256"]);
+    let events = std::fs::read_dir(desk.path("watched/tensorboard")).unwrap().next().unwrap();
+    assert!(events.unwrap().file_name().to_string_lossy().contains("tfevents"));
+    // A finished run gets its events afterward.
+    desk.ok(&[&arguments[..], &["--out", "run", "--tensorboard"]].concat());
+    assert!(desk.path("run/tensorboard").exists());
+
+    let export = |format: &'static str, output: &'static str| {
+        ["export", "--run", "run", "--format", format, "--output", output]
+    };
+    desk.ok(&export("safetensors", "din.safetensors"));
+    let read = |name: &str| {
+        ctr_nn::NamedTensors::from_bytes(&std::fs::read(desk.path(name)).unwrap()).unwrap()
+    };
+    let (exported, mut stored) = (read("din.safetensors"), read("run/model.safetensors"));
+    let texts: serde_json::Value = serde_json::from_str(&exported.metadata).unwrap();
+    assert_eq!(texts["model"], "din");
+    assert!(texts["dataset"].as_str().unwrap().contains("content_sha256"));
+    let config: serde_json::Value =
+        serde_json::from_str(texts["config"].as_str().unwrap()).unwrap();
+    assert_eq!(config, record("run")["config"]);
+    stored.metadata.clone_from(&exported.metadata);
+    assert_eq!(exported, stored);
+
+    desk.ok(&export("onnx", "din.onnx"));
+    let bytes = std::fs::read(desk.path("din.onnx")).unwrap();
+    assert!(bytes.windows(19).any(|part| part == b"behaviors.goods_id\x12"));
+    let message = desk.fails(2, &export("onnx", "no/such/folder/din.onnx"));
+    assert!(message.contains("no/such/folder/din.onnx"), "{message}");
+    let missing = ["export", "--run", "nothing", "--format", "onnx", "--output", "x.onnx"];
+    assert!(desk.fails(2, &missing).contains("nothing holds no finished run"));
+}

@@ -31,7 +31,9 @@ impl Cells {
                 let texts: Vec<&str> = (0..ends.len()).map(|row| piece(text, ends, row)).collect();
                 Series::new(name.into(), texts).into()
             }
-            Self::Column(column) => column.clone(),
+            // In one chunk, as scores are: where the chunks of columns differ, polars writes row groups that
+            // its own reader cannot put together.
+            Self::Column(column) => column.as_materialized_series().rechunk().into(),
         }
     }
 }

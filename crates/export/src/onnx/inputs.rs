@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Ids of a field.
 #[derive(Clone)]
 pub(super) struct Ids {
-    /// [batch], or [batch, length], and one dimension more for bags.
+    /// `[batch]`, or `[batch, length]`, and one dimension more for bags.
     pub ids: String,
     /// How many ids of each bag are real; none for one id an event.
     pub counts: Option<String>,
@@ -20,15 +20,15 @@ pub(super) struct Ids {
 /// Which places of a padded history are real.
 #[derive(Clone)]
 pub(super) struct Places {
-    /// Number of events, [batch].
+    /// Number of events, `[batch]`.
     pub lengths: String,
-    /// The same, [batch, 1].
+    /// The same, `[batch, 1]`.
     pub length_column: String,
-    /// 0, 1, 2, … as [length].
+    /// 0, 1, 2, … as `[length]`.
     pub range: String,
-    /// Whether a place is real, [batch, length].
+    /// Whether a place is real, `[batch, length]`.
     pub real: String,
-    /// The same as 1 and 0 of f32, [batch, length, 1].
+    /// The same as 1 and 0 of f32, `[batch, length, 1]`.
     pub mask: String,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Inputs<'i> {
     declared: BTreeMap<(usize, usize, u8), ValueInfoProto>,
     ids: BTreeMap<FieldReference, Ids>,
     places: BTreeMap<Events, Places>,
-    /// For each history with a limit, the place of the first event that stays, [batch, 1].
+    /// For each history with a limit, the place of the first event that stays, `[batch, 1]`.
     first: BTreeMap<usize, Option<String>>,
 }
 
@@ -76,14 +76,14 @@ impl<'i> Inputs<'i> {
         let name = format!("{}.{}", group.name, self.schema.field(field).name);
         let mut dimensions = vec!["batch".to_string()];
         if group.role == Role::Behaviors {
-            dimensions.push(format!("{} length", group.name));
+            dimensions.push(format!("{}_length", group.name));
         }
         let counts = (self.schema.field(field).cardinality == Cardinality::Many).then(|| {
             let counts = format!("{name}.count");
             let text = format!("real ids in {name}");
             let info = value_info(&counts, kind::INT64, &dimensions, &text);
             self.declared.insert((field.group, field.field, 1), info);
-            dimensions.push(format!("{name} count"));
+            dimensions.push(format!("{name}_count"));
             counts
         });
         let size = self.schema.vocabulary(field).size;
@@ -123,7 +123,7 @@ impl<'i> Inputs<'i> {
         name
     }
 
-    /// The place of the first event that the limit leaves, [batch, 1]; none without a limit.
+    /// The place of the first event that the limit leaves, `[batch, 1]`; none without a limit.
     fn first_place(&mut self, builder: &mut Builder, group: usize) -> Option<String> {
         if let Some(known) = self.first.get(&group) {
             return known.clone();
@@ -179,7 +179,7 @@ impl<'i> Inputs<'i> {
     }
 }
 
-/// The values of a history from place `first` on, [batch, length] or more. Behind their end the last place is
+/// The values of a history from place `first` on, `[batch, length]` or more. Behind their end the last place is
 /// repeated, which is padding.
 fn shifted(builder: &mut Builder, value: &str, first: &str) -> String {
     let range = builder.range_of(value, 1);

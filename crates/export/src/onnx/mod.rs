@@ -1,11 +1,11 @@
 //! A network as an ONNX graph.
 //!
-//! Inputs, all i64: for each field `<group>.<field>`, [batch], or [batch, length] for histories, padded at
-//! their ends with any valid id; `<group>.length`, [batch], says how many events are real. A field with several
+//! Inputs, all i64: for each field `<group>.<field>`, `[batch]`, or `[batch, length]` for histories, padded at
+//! their ends with any valid id; `<group>.length`, `[batch]`, says how many events are real. A field with several
 //! ids an event has one dimension more, and `<group>.<field>.count` says how many of them are real. Outputs:
-//! `logit` and `probability`, [batch].
+//! `logit` and `probability`, `[batch]`.
 //!
-//! Each matrix of the trace is a tensor: [batch, columns] for one event a row, [batch, length, columns] for
+//! Each matrix of the trace is a tensor: `[batch, columns]` for one event a row, `[batch, length, columns]` for
 //! histories. What stands in padded places is never read by a real one.
 
 mod builder;

@@ -152,14 +152,16 @@ pub struct AttributeProto {
     pub r#type: i32,
 }
 
-/// Of the values only the one that the type names counts.
 impl Message for AttributeProto {
     fn write(&self, to: &mut Writer) {
         to.text(1, &self.name);
-        to.float(2, self.f);
-        to.int(3, self.i);
-        to.bytes(4, &self.s);
-        to.ints(8, &self.ints);
+        // A value that is written counts as given, so only the one that the type names may be.
+        match self.r#type {
+            attribute_kind::FLOAT => to.float(2, self.f),
+            attribute_kind::INT => to.int(3, self.i),
+            attribute_kind::STRING => to.bytes(4, &self.s),
+            _ => to.ints(8, &self.ints),
+        }
         to.int(20, self.r#type.into());
     }
 }
