@@ -151,7 +151,7 @@ fn texts(path: &Path, column: &Column) -> Result<Series> {
         DataType::Float32 => {
             let values = series.f32().map_err(|error| Error::damaged(path, error.to_string()))?;
             let texts: Vec<Option<String>> =
-                values.iter().map(|value| value.map(|value| value.to_string())).collect();
+                values.iter().map(|value| value.map(|value| format!("{value}"))).collect();
             Ok(Series::new(column.name().clone(), texts))
         }
         DataType::List(_) => {
@@ -192,4 +192,48 @@ fn line<'v>(
     }
     text.push('\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(texts: &[&str], scores: &[f32]) -> Vec<Column> {
+        vec![Series::new("a,b".into(), texts).into(), Series::new("s".into(), scores).into()]
+    }
+
+    #[test]
+    fn text_has_its_marks_and_numbers_come_back_bit_by_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let mut table = TableWriter::new(&path).unwrap();
+        let scores = [0.1f32 + 0.2, f32::MIN_POSITIVE, -7e20];
+        table.append(columns(&["x", "say \"y\""], &scores[..2])).unwrap();
+        table.append(columns(&["1,2"], &scores[2..])).unwrap();
+        assert!(!path.exists());
+        table.finish().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "\"a,b\",s");
+        assert!(lines[2].starts_with("\"say \"\"y\"\"\","), "{text}");
+        for (line, score) in lines[1..].iter().zip(scores) {
+            let number = line.rsplit(',').next().unwrap();
+            assert_eq!(number.parse::<f32>().unwrap().to_bits(), score.to_bits());
+        }
+    }
+
+    #[test]
+    fn what_has_no_form_is_refused_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = |name: &str| TableWriter::new(&folder.path().join(name));
+        assert!(new("x.txt").err().unwrap().to_string().contains("let it end in .csv"));
+        let mut table = new("x.tsv").unwrap();
+        let message = table.append(columns(&["a\tb"], &[0.0])).unwrap_err().to_string();
+        assert!(message.contains("no form in this file; write .parquet"), "{message}");
+        let lists = Series::new("l".into(), [Series::new("".into(), [1u32, 2])]);
+        let message = table.append(vec![lists.into()]).unwrap_err().to_string();
+        assert!(message.contains("column l holds lists"), "{message}");
+        drop(table);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

@@ -48,13 +48,7 @@ pub fn model(
     preparation: &Preparation,
     metadata: &[(&str, String)],
 ) -> Result<ModelProto> {
-    let bytes = 4 * (network.weights.num_params_dense() + network.weights.num_params_embedding());
-    if bytes > MOST_BYTES {
-        return Err(Error::Model(format!(
-            "its weights have {bytes} bytes, an ONNX file at most {MOST_BYTES}; export safetensors \
-             instead, or train with a smaller embedding_dim"
-        )));
-    }
+    check_size(network.weights.num_params_dense() + network.weights.num_params_embedding())?;
     let trace = network.trace(schema)?;
     let graph = lower::lower(&network.weights, schema, preparation, &trace)?;
     Ok(ModelProto {
@@ -72,7 +66,33 @@ pub fn model(
     })
 }
 
+fn check_size(numbers: u64) -> Result<()> {
+    let bytes = 4 * numbers;
+    if bytes > MOST_BYTES {
+        return Err(Error::Model(format!(
+            "its weights have {bytes} bytes, an ONNX file at most {MOST_BYTES}; export safetensors \
+             instead, or train with a smaller embedding_dim"
+        )));
+    }
+    Ok(())
+}
+
 /// The bytes of a file.
 pub fn encode(model: &ModelProto) -> Vec<u8> {
     model.to_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_file_can_hold_is_refused() {
+        assert!(check_size(MOST_BYTES / 4).is_ok());
+        let message = check_size(1 << 29).unwrap_err().to_string();
+        assert!(
+            message.contains("2147483648 bytes") && message.contains("safetensors"),
+            "{message}"
+        );
+    }
 }

@@ -64,7 +64,7 @@ impl Lowering<'_> {
         })
     }
 
-    /// Softmax over the last dimension, zero where `mask` is (1 and 0, with `real` its truth values).
+    /// Softmax of scaled scores over a dimension, zero in places that are not real.
     fn masked_softmax(&mut self, scores: &str, scale: f32, real: &str, axis: i64) -> String {
         let scale = self.builder.float(scale);
         let scaled = self.builder.node("Mul", &[scores, &scale]);
