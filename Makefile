@@ -10,7 +10,7 @@ PEERS ?=
 
 DIN_REPRO = $(CARGO) run --release --locked --quiet -p ctr-runner --bin din-repro --
 
-.PHONY: reproduce test lint docs dependencies deny unit smoke page bench peers clean-reports
+.PHONY: reproduce test lint docs dependencies deny unit smoke page bench peers interop clean-reports
 
 ## Build, prepare, train the suite, write $(OUT)/index.html. FETCH="amazon-electronics …" downloads first.
 reproduce:
@@ -63,6 +63,11 @@ bench:
 ## reports/peers.md. Needs Python and PyPI. PEERS="--rounds 1 --only din-train" for less.
 peers:
 	scripts/peers/run $(PEERS)
+
+## Against other programs: exported models in onnxruntime, event files in TensorBoard. Needs Python and PyPI.
+interop:
+	scripts/onnx/check
+	scripts/tensorboard/check
 
 clean-reports:
 	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.json reports/*.png reports/*.svg

@@ -45,12 +45,13 @@ for model in "${models[@]}"; do
     allow "$model" ctr-core ctr-nn
 done
 allow ctr-train ctr-core ctr-metrics ctr-nn
+allow ctr-export ctr-core ctr-nn
 allow ctr-report ctr-core ctr-metrics
 # A model of one's own needs nothing that is not meant for others.
 allow ctr-example-model ctr-core ctr-nn ctr-runner
 
 forbid dfdx ctr-core ctr-metrics ctr-dataset-prep ctr-report
-forbid polars ctr-core ctr-metrics ctr-nn "${models[@]}" ctr-train ctr-report
+forbid polars ctr-core ctr-metrics ctr-nn "${models[@]}" ctr-train ctr-export ctr-report
 
 [ "$failed" = 0 ] && echo "dependencies flow one way"
 exit "$failed"

@@ -89,11 +89,55 @@ impl Batch {
     pub fn rows(&self) -> usize {
         self.labels.len()
     }
+
+    /// Copies some rows into `to`, whose memory is reused.
+    pub fn copy_rows(&self, rows: Range<usize>, to: &mut Self) {
+        to.labels.clear();
+        to.labels.extend_from_slice(&self.labels[rows.clone()]);
+        to.groups.resize_with(self.groups.len(), Default::default);
+        for (from, to) in self.groups.iter().zip(&mut to.groups) {
+            let events = if from.offsets.is_empty() {
+                rows.clone()
+            } else {
+                from.offsets[rows.start] as usize..from.offsets[rows.end] as usize
+            };
+            let bounds = from.offsets.get(rows.start..=rows.end).unwrap_or_default();
+            to.offsets.clear();
+            to.offsets.extend(bounds.iter().map(|bound| bound - bounds[0]));
+            to.fields.resize_with(from.fields.len(), Default::default);
+            for (from, to) in from.fields.iter().zip(&mut to.fields) {
+                to.clear(!from.offsets.is_empty());
+                to.extend_from(from, events.start, events.end);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_copied_with_their_events_and_memory_is_reused() {
+        let batch = Batch {
+            labels: vec![1.0, 0.0, 1.0],
+            groups: vec![
+                GroupEvents {
+                    offsets: vec![0, 2, 2, 3],
+                    fields: vec![EventColumn { offsets: vec![0, 1, 3, 3], ids: vec![7, 8, 9] }],
+                },
+                GroupEvents { offsets: vec![], fields: vec![EventColumn::single(vec![4, 5, 6])] },
+            ],
+        };
+        let mut copy = Batch::default();
+        batch.copy_rows(0..3, &mut copy);
+        assert_eq!(copy, batch);
+        batch.copy_rows(1..3, &mut copy);
+        assert_eq!(copy.labels, [0.0, 1.0]);
+        assert_eq!(copy.groups[0].offsets, [0, 0, 1]);
+        assert_eq!(copy.groups[0].fields[0], EventColumn { offsets: vec![0, 0], ids: vec![] });
+        assert_eq!(copy.groups[1].fields[0].ids, [5, 6]);
+    }
 
     #[test]
     fn events_of_both_forms_are_copied() {

@@ -85,27 +85,8 @@ impl Dataset {
     /// When there is no such vocabulary or no behaviors field of it, or `share` is not from 0 to 1.
     pub fn keep_frequent(&self, name: &str, share: f64, candidates: bool) -> Result<Self> {
         let vocabulary = self.vocabulary_number(name)?;
-        let fail = |reason: String| Err(Error::Dataset { dataset: self.id.clone(), reason });
-        if !(0.0..=1.0).contains(&share) {
-            return fail(format!("a share of {share} of {name} cannot stay, expected 0 to 1"));
-        }
-        let behaviors = self.schema.behaviors().and_then(|group| {
-            let fields = &self.schema.groups[group].fields;
-            fields.iter().position(|field| field.vocabulary == vocabulary)
-        });
-        let Some(place) = behaviors else {
-            return fail(format!(
-                "{name} is no field of behaviors, so nothing says how frequent it is"
-            ));
-        };
-        let size = self.schema.vocabularies[vocabulary].size;
-        let counts = self.rows_with(&self.sequences.fields[place], size);
-        let mut order: Vec<u32> = (1..size).collect();
-        order.sort_by_key(|&id| (Reverse(counts[id as usize]), id));
-        let mut kept = vec![false; size as usize];
-        let count = (f64::from(size - 1) * share).round() as usize;
-        order[..count.min(order.len())].iter().for_each(|&id| kept[id as usize] = true);
-
+        let kept = self.frequent_ids(name, share)?;
+        let place = self.behaviors_place(name)?;
         let mut less = self.clone();
         let filter = |column: &mut EventColumn| {
             for id in &mut column.ids {
@@ -126,6 +107,47 @@ impl Dataset {
             }
         }
         Ok(less)
+    }
+
+    /// Which ids of a vocabulary [`Dataset::keep_frequent`] keeps.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::keep_frequent`].
+    pub fn frequent_ids(&self, name: &str, share: f64) -> Result<Vec<bool>> {
+        if !(0.0..=1.0).contains(&share) {
+            return self
+                .refused(format!("a share of {share} of {name} cannot stay, expected 0 to 1"));
+        }
+        let place = self.behaviors_place(name)?;
+        let size = self.schema.vocabularies[self.vocabulary_number(name)?].size;
+        let counts = self.rows_with(&self.sequences.fields[place], size);
+        let mut order: Vec<u32> = (1..size).collect();
+        order.sort_by_key(|&id| (Reverse(counts[id as usize]), id));
+        let mut kept = vec![false; size as usize];
+        let count = (f64::from(size - 1) * share).round() as usize;
+        order[..count.min(order.len())].iter().for_each(|&id| kept[id as usize] = true);
+        Ok(kept)
+    }
+
+    /// The field of behaviors that holds ids of a vocabulary.
+    fn behaviors_place(&self, name: &str) -> Result<usize> {
+        let vocabulary = self.vocabulary_number(name)?;
+        let behaviors = self.schema.behaviors().and_then(|group| {
+            let fields = &self.schema.groups[group].fields;
+            fields.iter().position(|field| field.vocabulary == vocabulary)
+        });
+        behaviors.map_or_else(
+            || {
+                self.refused(format!(
+                    "{name} is no field of behaviors, so nothing says how frequent it is"
+                ))
+            },
+            Ok,
+        )
+    }
+
+    fn refused<T>(&self, reason: String) -> Result<T> {
+        Err(Error::Dataset { dataset: self.id.clone(), reason })
     }
 
     /// In how many training rows' histories each id of a behaviors field occurs.

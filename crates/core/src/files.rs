@@ -1,32 +1,76 @@
 //! Writing files so that a crash leaves the old content or the new, never half of it.
 
 use crate::{Error, Result};
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// Writes `content` to a temporary file beside `path`, forces it to disk and renames it to `path`.
 ///
 /// # Errors
 /// Names the path and what the system said; the temporary file is removed.
 pub fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
-    let fail = |source| Error::Write { path: path.to_path_buf(), source };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(PREFIX)
-        .permissions_like_a_plain_file()
-        .tempfile_in(folder)
-        .map_err(fail)?;
-    file.write_all(content).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    // The name is on disk when the folder is. Not every system can force that; the content is whole anyway.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        let _ = folder.sync_all();
+    let mut file = AtomicFile::new(path)?;
+    file.write_all(content).map_err(|source| file.fail(source))?;
+    file.finish()
+}
+
+/// A file written piece by piece that takes the place of its path when it is finished. Dropped before, it leaves
+/// nothing behind.
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl AtomicFile {
+    /// A temporary file beside `path`.
+    ///
+    /// # Errors
+    /// Names the path and what the system said.
+    pub fn new(path: &Path) -> Result<Self> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let file = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions_like_a_plain_file()
+            .tempfile_in(folder)
+            .map_err(|source| Error::Write { path: path.to_path_buf(), source })?;
+        Ok(Self { path: path.to_path_buf(), file })
     }
-    Ok(())
+
+    fn fail(&self, source: io::Error) -> Error {
+        Error::Write { path: self.path.clone(), source }
+    }
+
+    /// Forces all to disk and renames the file to its path.
+    ///
+    /// # Errors
+    /// Names the path and what the system said; the temporary file is removed.
+    pub fn finish(self) -> Result<()> {
+        self.file.as_file().sync_all().map_err(|source| self.fail(source))?;
+        let Self { path, file } = self;
+        if let Err(error) = file.persist(&path) {
+            return Err(Error::Write { path, source: error.error });
+        }
+        // The name is on disk when the folder is. Not every system can force that; the content is whole anyway.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Ok(folder) = std::fs::File::open(folder.unwrap_or(Path::new("."))) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Removes what [`write_atomic`] leaves in a folder when the process is killed. For a folder that nobody else writes

@@ -28,7 +28,7 @@ pub use figures::{
     DatasetHistograms, DoublingBuckets, EMBEDDING_FILE, EmbeddedGood, EmbeddingFigure,
     FIGURES_SCHEMA_VERSION, FigureSource, HISTOGRAMS_FILE, NamedGood,
 };
-pub use files::{remove_half_written, write_atomic};
+pub use files::{AtomicFile, remove_half_written, write_atomic};
 pub use lock::FileLock;
 pub use panics::panic_text;
 pub use record::{

@@ -23,6 +23,7 @@ mod records;
 mod release;
 mod reviews;
 mod rows;
+mod scoring;
 pub mod simulate;
 mod source;
 mod splits;
@@ -39,9 +40,13 @@ pub use manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, Simula
 pub use origin::{Address, Checks, Member, Origin};
 pub use predictions::{Predictions, read_predictions, write_predictions};
 pub use prepare::{Check, HistoryRule, PrepOptions, Prepared, prepare};
+pub use scoring::{
+    FieldIds, Keys, ScoringPiece, ScoringRows, TableWriter, Unknown, UnknownIds, read_keys,
+    write_sample_rows,
+};
 pub use simulate::{
     AdCandidate, AdHistory, AdRequest, AdUser, AdWorld, SimulateOptions, ads_dataset_id, ads_scale,
     is_simulation_of, presets, simulate, simulate_ads,
 };
 pub use statistics::{HistoryLengths, Statistics};
-pub use store::{Names, open, read_manifest, read_names, read_truth};
+pub use store::{open, read_manifest, read_truth};

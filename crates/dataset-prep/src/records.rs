@@ -23,6 +23,14 @@ impl Separator {
     pub(crate) const BAR: Self = Self { text: "|", quotes: false };
     pub(crate) const COLONS: Self = Self { text: "::", quotes: false };
 
+    pub(crate) fn text(self) -> &'static str {
+        self.text
+    }
+
+    pub(crate) fn quotes(self) -> bool {
+        self.quotes
+    }
+
     /// By the file's name: commas in `.csv`, tabs in everything else.
     pub(crate) fn of(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -22,6 +22,14 @@ pub enum Error {
     /// Stored weights that do not belong to this model.
     #[error("stored weights: {0}; repeat the run, or name the run that they belong to")]
     Stored(String),
+    /// An operation that cannot be told to other programs.
+    #[error(
+        "the operation {op} has no form outside of this program, so the model cannot be exported"
+    )]
+    Untraced {
+        /// The operation.
+        op: &'static str,
+    },
     /// dfdx could not allocate.
     #[error("tensor: {0}")]
     Tensor(String),

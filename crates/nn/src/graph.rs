@@ -4,6 +4,7 @@ use crate::exchange::Exchange;
 use crate::lookup::IdColumns;
 use crate::memory::{Buffer, Pool};
 use crate::shards::Shard;
+use crate::trace::Recorder;
 use crate::weights::BatchStatistics;
 use crate::{Error, Parameter, ParameterId, Result, StatisticsId, Weights};
 use dfdx::prelude::{
@@ -31,6 +32,8 @@ pub struct Matrix {
     rows: usize,
     columns: usize,
     slot: Slot,
+    /// The operation that made it, for messages.
+    op: &'static str,
 }
 
 impl Matrix {
@@ -47,6 +50,10 @@ impl Matrix {
     /// The values, to be kept by a backward pass.
     pub(crate) fn shared(&self) -> Rc<Buffer> {
         self.values.clone()
+    }
+
+    pub(crate) fn op(&self) -> &'static str {
+        self.op
     }
 
     pub(crate) fn slot(&self) -> Slot {
@@ -110,6 +117,8 @@ pub struct Graph<'p, T: Tape> {
     pub(crate) exhibit_attended: Option<Arc<Vec<u32>>>,
     /// Weights of the events of every attention pooling so far, where someone looks (see `activations.rs`).
     pub(crate) watched: Option<Vec<Vec<f32>>>,
+    /// Records the operations (see `trace.rs`).
+    pub(crate) recorder: Option<Recorder>,
     tape: T,
     device: Cpu,
 }
@@ -134,6 +143,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             shared_history: false,
             exhibit_attended: None,
             watched: None,
+            recorder: None,
             tape: T::default(),
             device,
         }
@@ -174,7 +184,7 @@ impl<'p, T: Tape> Graph<'p, T> {
             return Err(Error::Shape { op, left: (rows, columns), right: (values.len(), 1) });
         }
         let slot = Rc::new(self.device.try_tensor_from_vec(Vec::new(), (0, 0))?);
-        Ok(Matrix { values: Rc::new(values), rows, columns, slot })
+        Ok(Matrix { values: Rc::new(values), rows, columns, slot, op })
     }
 
     /// Puts a backward pass on the tape.
@@ -211,7 +221,8 @@ impl<'p, T: Tape> Graph<'p, T> {
             operation(tensor.put_tape(std::mem::take(&mut self.tape)))?.split_tape();
         self.tape = tape;
         let &(rows, columns) = output.shape();
-        let matrix = self.matrix(output.as_vec(), rows, columns)?;
+        let values = self.pool.adopt(output.as_vec());
+        let matrix = self.matrix_of("stock", values, rows, columns)?;
         let slot = matrix.slot();
         self.record(move |pass| {
             let gradient = pass.take(&slot, rows * columns)?;

@@ -25,6 +25,7 @@ mod shards;
 mod step;
 mod sums;
 mod tasks;
+mod trace;
 mod weights;
 
 pub use activations::Activations;
@@ -41,7 +42,7 @@ pub use layers::{
     Dense, Gru, LayerNormalization, Mlp, Normalization, NormalizationLayer, TransformerBlock,
     TransformerConfig, UnitInputs,
 };
-pub use lookup::TableSource;
+pub use lookup::{CROSS_MIXING, Mixing, TableSource};
 pub use model::{
     Architecture, BatchGradients, CtrModel, Network, RowGradients, ScoringMemory, StepReport,
 };
@@ -49,6 +50,7 @@ pub use ops::{Pooling, Side};
 pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind, Schedule};
 pub use persist::{NamedTensors, StoredTensor};
 pub use regularizer::{FeatureDropout, Occurrences, Penalty, PenaltyNorm, RowPenalties};
+pub use trace::{Events, Operation, Step, Trace, Value};
 pub use weights::{EmbeddingTable, Parameter, Statistics, Weights};
 
 /// The tape of a training pass.

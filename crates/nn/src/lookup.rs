@@ -226,12 +226,29 @@ fn mix(left: u32, right: u32) -> u64 {
     mixed(u64::from(left) << 32 | u64::from(right))
 }
 
-/// The finalizer of SplitMix64.
+/// How the bits of a pair of ids are mixed.
+#[derive(Clone, Copy, Debug)]
+pub struct Mixing {
+    /// Added at first.
+    pub start: u64,
+    /// In each round the bits meet themselves shifted right (exclusive or), and are multiplied.
+    pub rounds: [(u32, Option<u64>); 3],
+}
+
+/// The finalizer of SplitMix64. A pair of ids is `behavior << 32 | candidate`; its row among `n` of a table of
+/// crosses is 1 + mixed bits modulo n − 1.
+pub const CROSS_MIXING: Mixing = Mixing {
+    start: 0x9e37_79b9_7f4a_7c15,
+    rounds: [(30, Some(0xbf58_476d_1ce4_e5b9)), (27, Some(0x94d0_49bb_1331_11eb)), (31, None)],
+};
+
 pub(crate) fn mixed(bits: u64) -> u64 {
-    let mut bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
+    let mut bits = bits.wrapping_add(CROSS_MIXING.start);
+    for (shift, factor) in CROSS_MIXING.rounds {
+        bits ^= bits >> shift;
+        bits = bits.wrapping_mul(factor.unwrap_or(1));
+    }
+    bits
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::derived::{Derived, Rule};
 use crate::graph::GradientPlace;
-use crate::{Init, TableSource};
+use crate::{Init, ParameterId, StatisticsId, TableId, TableSource};
 use ctr_core::SeedStreams;
 use std::sync::{Arc, OnceLock};
 
@@ -177,6 +177,21 @@ pub struct Weights {
 }
 
 impl Weights {
+    /// A dense parameter.
+    pub fn parameter(&self, id: ParameterId) -> &Parameter {
+        &self.parameters[id.0]
+    }
+
+    /// Running statistics.
+    pub fn statistics_of(&self, id: StatisticsId) -> &Statistics {
+        &self.statistics[id.0]
+    }
+
+    /// An embedding table.
+    pub fn table(&self, id: TableId) -> &EmbeddingTable {
+        &self.tables[id.0]
+    }
+
     /// Numbers trained outside the tables.
     pub fn num_params_dense(&self) -> u64 {
         self.parameters.iter().map(|parameter| parameter.values().len() as u64).sum()

@@ -1,5 +1,11 @@
 //! The command line.
 
+mod outside;
+
+pub use outside::{
+    ExportArguments, ExportFormat, IdForm, PredictArguments, RowsArguments, SplitName, UnknownId,
+};
+
 use crate::examples;
 use crate::log::LogLevel;
 use crate::output::Format;
@@ -51,6 +57,12 @@ pub enum Command {
     /// Score a finished run's test rows again from its stored weights
     #[command(after_help = examples::EVAL)]
     Eval(EvalArguments),
+    /// Score new rows with a finished run
+    Predict(PredictArguments),
+    /// Write a finished run's model for other programs
+    Export(ExportArguments),
+    /// Write a prepared dataset's rows as `predict` reads them
+    Rows(RowsArguments),
     /// Run a finished run again and compare bit by bit
     #[command(after_help = examples::VERIFY)]
     Verify(EvalArguments),
@@ -234,6 +246,9 @@ pub struct TrainArguments {
     /// Continue from the last checkpoint, with the same result as without the interruption
     #[arg(long)]
     pub resume: bool,
+    /// Write event files for TensorBoard into tensorboard/ of the run's directory
+    #[arg(long)]
+    pub tensorboard: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -60,6 +60,12 @@ Examples:
   din-repro stats datasets/prepared/tiny --protocol authors --format json";
 
 pub const TRAIN: &str = "\
+For other trackers (MLflow, Weights & Biases): events.jsonl in the run's directory grows by one JSON object a line, \
+{\"event\", \"unix_seconds\", \"data\"}. Events: started (run_id), resumed (step), evaluated (step, epoch, train_loss, \
+valid_loss, valid_auc, valid_gauc, test_loss, test_auc, test_gauc), diverged, interrupted (step), ended (status, step). \
+A resumed run may repeat an evaluation: take a step's last line. record.json has the configuration and all evaluations \
+at the end, losses.f64 every step's loss.
+
 Examples:
   din-repro train --model din --data datasets/prepared/tiny
   din-repro train --model din --data datasets/prepared/tiny --seed 2 \\
@@ -67,7 +73,8 @@ Examples:
   din-repro train --model pnn --data datasets/prepared/tiny \\
     --preset authors --max-steps 2000 --out reports/runs/mine
   din-repro train --model din --data datasets/prepared/tiny \\
-    --config reports/runs/mine/record.json";
+    --config reports/runs/mine/record.json
+  din-repro train --model din --data datasets/prepared/tiny --tensorboard";
 
 pub const EVAL: &str = "\
 Examples:
@@ -80,14 +87,6 @@ Exit code 1 when the bits differ; the first step that differs is named.
 Examples:
   din-repro verify reports/runs/mine
   din-repro verify reports/runs/mine --threads 1";
-
-pub const VISUALIZE: &str = "\
-Writes activation.json and figure5_activation (.png, .svg), or embedding.json and figure6_embedding; `report` puts what \
-lies in its folder into the page. What is shown is chosen by a rule that stands beside it.
-
-Examples:
-  din-repro visualize activation --run reports/runs/mine
-  din-repro visualize embedding --run reports/runs/mine --out pictures --seed 2";
 
 pub const COMPARE: &str = "\
 A group is a pattern in quotes with * in its last part, or a folder of runs. Its runs must be of one configuration; \
@@ -109,6 +108,45 @@ lies in its folder into the page. What is shown is chosen by a rule that stands 
 Examples:
   din-repro visualize activation --run reports/runs/mine
   din-repro visualize embedding --run reports/runs/mine --out pictures --seed 2";
+
+pub const ROWS: &str = "\
+Columns: user (the number in predictions.parquet), label, and GROUP.FIELD for each field. `din-repro predict --help` \
+tells more of them.
+
+Example:
+  din-repro rows --data datasets/prepared/tiny --output rows.csv";
+
+pub const PREDICT: &str = "\
+Input: .csv, .tsv (either with .gz) or .parquet, of any length; it is read in pieces. Each field of the data has a \
+column GROUP.FIELD, such as candidate.goods_id, or only FIELD where no other group has one of that name; `din-repro \
+rows` writes an example. In text the events of a history are joined by |, oldest first, and the values of a field with \
+several ids an event by ^; in Parquet they may be lists. Other columns (user, label, …) pass through.
+
+Output: .csv, .tsv or .parquet with the columns that passed through, score (the logit) and probability. It appears \
+when all rows are scored.
+
+Ids are written as the raw files had them, which the prepared dataset keeps. An id that it does not have becomes the \
+reserved id 0: no training row has it (but for ids that regularizer=filter takes out), so its vector is the one drawn \
+at the beginning.
+
+Examples:
+  din-repro predict --run reports/runs/mine --input rows.csv --output scores.csv
+  din-repro predict --run reports/runs/mine --input rows.parquet \\
+    --output scores.parquet --unknown error";
+
+pub const EXPORT: &str = "\
+onnx: inputs, all int64, are ids as numbers of the prepared dataset: GROUP.FIELD of [batch], or of [batch, length] for \
+histories, oldest event first, padded at their ends with 0; GROUP.length of [batch] counts the real events. A field \
+with several ids an event has one dimension more, and GROUP.FIELD.count says how many are real. Outputs of [batch]: \
+logit, probability. What the run did to ids and histories (regularizer=filter, train.max_history) is in the graph.
+
+safetensors: weights under their paths in the model, such as embedding/goods_id; the metadata entry `ctr` is JSON with \
+model, configuration and the dataset's content hash.
+
+Examples:
+  din-repro export --run reports/runs/mine --format onnx --output din.onnx
+  din-repro export --run reports/runs/mine --format safetensors \\
+    --output din.safetensors";
 
 pub const AB_TEST: &str = "\
 Users are split by hash over three arms: model A, model B, and the true click probabilities, which no model can do \

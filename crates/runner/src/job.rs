@@ -300,6 +300,17 @@ pub fn stored_network(
     schema: &Schema,
     record: &RunRecord,
 ) -> Result<Network> {
+    let stored = stored_tensors(directory, record)?;
+    let mut network = config.model.network(schema, SeedStreams::new(record.seed))?;
+    network
+        .weights
+        .import(&stored)
+        .with_context(|| format!("{}", directory.join(MODEL_FILE).display()))?;
+    Ok(network)
+}
+
+/// The stored weights of a finished run.
+pub fn stored_tensors(directory: &Path, record: &RunRecord) -> Result<NamedTensors> {
     let path = directory.join(MODEL_FILE);
     let bytes = std::fs::read(&path)
         .with_context(|| format!("cannot read the weights {}", path.display()))?;
@@ -309,11 +320,7 @@ pub fn stored_network(
             path.display()
         );
     }
-    let mut network = config.model.network(schema, SeedStreams::new(record.seed))?;
-    NamedTensors::from_bytes(&bytes)
-        .and_then(|stored| network.weights.import(&stored))
-        .with_context(|| format!("{}", path.display()))?;
-    Ok(network)
+    NamedTensors::from_bytes(&bytes).with_context(|| format!("{}", path.display()))
 }
 
 /// Reads the record of a run directory and the configuration in it.

@@ -28,6 +28,7 @@ mod regularizer;
 mod serving;
 mod suggest;
 mod suite;
+mod tensorboard;
 mod visualize;
 
 use clap::Parser;

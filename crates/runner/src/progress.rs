@@ -121,7 +121,7 @@ impl Observer for RunProgress {
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
     }
 
-    fn stepped(&self, step: u64) {
+    fn stepped(&self, step: u64, _: f64) {
         // A bar costs a lock and a look at the clock; a step may take 50 microseconds.
         if step.is_multiple_of(64) {
             self.bar().set_position(step);

@@ -162,6 +162,19 @@ impl Regularizer {
         })
     }
 
+    /// What this regularizer leaves of one vocabulary of the dataset: which ids, and whether other fields
+    /// than histories lose the rest too. None where it leaves all.
+    pub fn kept_ids(&self, dataset: &Dataset, name: &str) -> Result<Option<(Vec<bool>, bool)>> {
+        match self {
+            Self::Filter { share, vocabulary, candidates }
+                if one_of(dataset, vocabulary)? == name =>
+            {
+                Ok(Some((dataset.frequent_ids(name, *share)?, *candidates)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Puts penalties and dropout into a network for training on `dataset`, which
     /// [`Regularizer::features`] gave.
     pub fn install(

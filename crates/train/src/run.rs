@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
 use crate::events::EventLog;
-use crate::losses::LossLog;
+use crate::losses::{LossLog, read_losses};
 use crate::{Error, Evaluation, Result, TrainConfig, score_split};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
@@ -21,9 +21,14 @@ pub trait Observer: Sync {
     fn started(&self, step: u64, steps: u64, batch_size: usize) {
         let _ = (step, steps, batch_size);
     }
-    /// A step was done.
-    fn stepped(&self, step: u64) {
-        let _ = step;
+    /// After [`Observer::started`]: what was done before, the losses of all steps and all evaluations. Empty for a
+    /// run from the beginning.
+    fn begun(&self, losses: &[f64], curve: &[CurvePoint]) {
+        let _ = (losses, curve);
+    }
+    /// A step was done; its mean loss.
+    fn stepped(&self, step: u64, loss: f64) {
+        let _ = (step, loss);
     }
     /// An evaluation of `network` was done; `chosen` if it is the best so far.
     fn evaluated(&self, point: &CurvePoint, chosen: bool, network: &Network) {
@@ -152,6 +157,7 @@ impl Run<'_> {
             steps = steps.min(config.max_steps);
         }
         observer.started(self.progress.step, steps, config.batch_size);
+        observer.begun(&read_losses(self.spec.directory)?, &self.progress.curve);
         let mut batch = Batch::default();
         let mut order = Vec::new();
         let mut order_of = u64::MAX;
@@ -189,10 +195,11 @@ impl Run<'_> {
             let from = index as usize * config.batch_size;
             let rows = &order[from..(from + config.batch_size).min(order.len())];
             self.dataset.fill_batch(Split::Train, rows, config.history_limit(), &mut batch);
-            match self.network.train_step(&batch, &mut self.optimizer) {
+            let loss = match self.network.train_step(&batch, &mut self.optimizer) {
                 Ok(report) => {
                     self.progress.loss_sum += report.loss;
                     self.losses.push(report.loss)?;
+                    report.loss
                 }
                 Err(ctr_nn::Error::Diverged { step, loss }) => {
                     self.events
@@ -201,12 +208,12 @@ impl Run<'_> {
                     break;
                 }
                 Err(error) => return Err(error.into()),
-            }
+            };
             self.progress.train_seconds += begun.elapsed().as_secs_f64();
             self.progress.train_rows += rows.len() as u64;
             self.progress.loss_count += 1;
             self.progress.step += 1;
-            observer.stepped(self.progress.step);
+            observer.stepped(self.progress.step, loss);
             let every = config.checkpoint_every_steps;
             if every > 0 && self.progress.step.is_multiple_of(every) {
                 self.save()?;

@@ -65,7 +65,7 @@ struct StopAfter<'f> {
 }
 
 impl Observer for StopAfter<'_> {
-    fn stepped(&self, step: u64) {
+    fn stepped(&self, step: u64, _: f64) {
         if step == self.step {
             self.stop.store(true, Ordering::Relaxed);
         }
@@ -158,7 +158,7 @@ fn a_run_stopped_within_an_evaluation_makes_up_for_it() {
     let stop = AtomicBool::new(false);
     struct Look<'c>(&'c Path);
     impl Observer for Look<'_> {
-        fn stepped(&self, _: u64) {
+        fn stepped(&self, _: u64, _: f64) {
             assert!(!self.0.exists(), "the old checkpoint is still there");
         }
     }

@@ -2,20 +2,19 @@
 //! those of [`rows`].
 
 mod folder;
-mod names;
 mod reviews;
 mod rows;
 mod truth;
 
 pub(crate) use folder::Folder;
-pub use names::{Names, read_names};
+pub(crate) use reviews::KEYS as REVIEW_KEYS;
 pub(crate) use rows::{
     ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
 };
 pub use truth::read_truth;
 pub(crate) use truth::{TRUTH, column_of_truth};
 
-use crate::columns::decode;
+use crate::columns::{decode, texts};
 use crate::form::Form;
 use crate::manifest::{Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
 use crate::{Error, Result};
@@ -248,6 +247,16 @@ fn table(dir: &Path, manifest: &Manifest, name: &str) -> Result<(PathBuf, DataFr
     }
     let frame = decode(&path, &bytes)?;
     Ok((path, frame))
+}
+
+/// Keys of a vocabulary's file, and its titles where it has any.
+pub(crate) fn read_keys_and_titles(
+    dir: &Path,
+    manifest: &Manifest,
+    name: &str,
+) -> Result<(Vec<String>, Vec<String>)> {
+    let (path, frame) = table(dir, manifest, name)?;
+    Ok((texts(&path, &frame, "key")?, rows::titles(&path, &frame)?))
 }
 
 /// Ids of a key table must be `first`, `first + 1`, …: a row's place is its id.

@@ -20,6 +20,8 @@ const INTERACTIONS: &str = "interactions.parquet";
 pub(super) const ITEMS: &str = "items.parquet";
 pub(super) const CATEGORIES: &str = "categories.parquet";
 pub(crate) const USERS: &str = "users.parquet";
+/// Files with the keys of goods and of categories, in the order of the schema's vocabularies.
+pub(crate) const KEYS: [&str; 2] = [ITEMS, CATEGORIES];
 
 /// Writes the files, one at a time.
 pub(super) fn write(

@@ -179,8 +179,7 @@ pub(super) fn read(dir: &Path, manifest: &Manifest) -> Result<RowContent> {
             let reason = format!("{} keys, manifest.json says {}", keys.len(), known.size - 1);
             return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
         }
-        let titled = frame.column("title").is_ok();
-        let titles = if titled { texts(&path, &frame, "title")? } else { Vec::new() };
+        let titles = titles(&path, &frame)?;
         vocabularies.push(Keys { keys, titles });
         bags.push(match has_bags(schema, vocabulary) {
             true => read_bags(dir, manifest, &vocabulary_file("bags", schema, vocabulary))?,
@@ -240,6 +239,12 @@ pub(super) fn read(dir: &Path, manifest: &Manifest) -> Result<RowContent> {
         &[("users", user_keys.len()), ("samples", rows.rows()), ("positives", positives)],
     )?;
     Ok(RowContent { schema: schema.clone(), vocabularies, user_keys, sequences, parts, rows })
+}
+
+/// What people call the ids of a vocabulary; empty where its file has no such column.
+pub(super) fn titles(path: &Path, frame: &DataFrame) -> Result<Vec<String>> {
+    let titled = frame.column("title").is_ok();
+    if titled { texts(path, frame, "title") } else { Ok(Vec::new()) }
 }
 
 fn read_fields(

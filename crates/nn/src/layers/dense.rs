@@ -2,6 +2,7 @@
 
 use crate::derived::Rule;
 use crate::kernels::{View, Write, multiply, sigmoid_backward, sigmoid_in_place, sum_rows};
+use crate::trace::Operation;
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 
 /// `x · W + b`: rows × `inputs` to rows × `outputs`, or without b, optionally with the logistic function on top, whose
@@ -95,6 +96,14 @@ impl Dense {
             sigmoid_in_place(&mut out);
         }
         let out = graph.matrix_of("dense", out, rows, outputs)?;
+        graph.trace(&out, |trace| {
+            Ok(Operation::Dense {
+                input: trace.value(input)?,
+                weight: self.weight,
+                bias: self.bias,
+                sigmoid,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (x, y) = (input.shared(), out.shared());
             let (to, from) = (input.slot(), out.slot());

@@ -9,6 +9,7 @@ use crate::kernels::{
 };
 use crate::memory::Buffer;
 use crate::ops::check_offsets;
+use crate::trace::Operation;
 use crate::{Error, Graph, Init, Matrix, ParameterId, Result, Tape, WeightsBuilder};
 use std::sync::Arc;
 
@@ -91,6 +92,16 @@ impl SplitLayer {
         }
         drop((query_part, product));
         let out = graph.matrix_of("activation_unit", out, events, units)?;
+        graph.trace(&out, |trace| {
+            Ok(Operation::UnitLayer {
+                candidates: trace.value(candidates)?,
+                behaviors: trace.value(behaviors)?,
+                weight: self.weight,
+                bias: self.bias,
+                difference: self.inputs == UnitInputs::WithDifference,
+                sigmoid,
+            })
+        })?;
         if T::OWNS_TAPE {
             let layer = *self;
             let (q, k, offsets) = (candidates.shared(), behaviors.shared(), offsets.clone());

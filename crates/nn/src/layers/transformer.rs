@@ -100,7 +100,7 @@ impl TransformerBlock {
         offsets: &Arc<Vec<u32>>,
     ) -> Result<Matrix> {
         let last = graph.last_events(events, offsets)?;
-        let one_a_row = Arc::new((0..=last.shape().0 as u32).collect());
+        let one_a_row = graph.one_event_a_row(last.shape().0)?;
         let queries = Side { events: &last, offsets: &one_a_row };
         self.of_queries(graph, queries, Side { events, offsets })
     }

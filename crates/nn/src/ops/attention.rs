@@ -4,6 +4,7 @@ use super::pool::{softmax_backward, softmax_rows};
 use crate::kernels::plain::{axpy, dot};
 use crate::kernels::vectorized;
 use crate::ops::check_offsets;
+use crate::trace::Operation;
 use crate::{Error, Graph, Matrix, Result, Tape};
 use std::ops::Range;
 use std::sync::Arc;
@@ -61,6 +62,14 @@ impl<T: Tape> Graph<'_, T> {
             || shape.each_head(|at| at.gather(&weights, v, &mut out)),
         );
         let out = self.matrix_of(OP, out, count, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Attend {
+                queries: (trace.value(queries.events)?, trace.events(queries.offsets)?),
+                keys: (trace.value(keys.events)?, trace.events(keys.offsets)?),
+                values: trace.value(values)?,
+                heads,
+            })
+        })?;
         if T::OWNS_TAPE {
             let from = out.slot();
             let (q, k, v) = (queries.events.shared(), keys.events.shared(), values.shared());

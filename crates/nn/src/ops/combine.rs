@@ -1,6 +1,7 @@
 //! Side by side, sum and product of matrices.
 
 use crate::kernels::{add, multiply_add, multiply_into, sigmoid_backward, sum_into};
+use crate::trace::Operation;
 use crate::{Error, Graph, Matrix, ParameterId, Result, Tape};
 
 impl<T: Tape> Graph<'_, T> {
@@ -40,6 +41,7 @@ impl<T: Tape> Graph<'_, T> {
             start += columns;
         }
         let out = self.matrix_of("concat", out, rows, width)?;
+        self.trace(&out, |trace| Ok(Operation::Concat { parts: trace.values(parts)? }))?;
         if T::OWNS_TAPE {
             let from = out.slot();
             let parts: Vec<_> = parts.iter().map(|part| (part.slot(), part.shape().1)).collect();
@@ -75,6 +77,9 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * columns);
         sum_into(left.values(), right.values(), &mut out);
         let out = self.matrix_of("add", out, rows, columns)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Add { sides: [trace.value(left)?, trace.value(right)?] })
+        })?;
         if T::OWNS_TAPE {
             let (from, left, right) = (out.slot(), left.slot(), right.slot());
             self.record(move |pass| {
@@ -97,6 +102,9 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * columns);
         multiply_into(left.values(), right.values(), &mut out);
         let out = self.matrix_of("multiply", out, rows, columns)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Multiply { sides: [trace.value(left)?, trace.value(right)?] })
+        })?;
         if T::OWNS_TAPE {
             let from = out.slot();
             let pairs = [(left.slot(), right.shared()), (right.slot(), left.shared())];
@@ -126,6 +134,7 @@ impl<T: Tape> Graph<'_, T> {
         out.copy_from_slice(input.values());
         crate::kernels::sigmoid_in_place(&mut out);
         let out = self.matrix_of("sigmoid", out, rows, columns)?;
+        self.trace(&out, |trace| Ok(Operation::Sigmoid { input: trace.value(input)? }))?;
         if T::OWNS_TAPE {
             let (y, from, to) = (out.shared(), out.slot(), input.slot());
             self.record(move |pass| {
@@ -144,6 +153,7 @@ impl<T: Tape> Graph<'_, T> {
     pub fn sum_columns(&mut self, input: &Matrix, bias: Option<ParameterId>) -> Result<Matrix> {
         let (rows, width) = input.shape();
         let data = input.values();
+        let bias_id = bias;
         let bias = bias.map(|bias| self.parameter(bias));
         let start = bias.map_or(0.0, |bias| bias.values()[0]);
         let mut out = self.pool.take(rows);
@@ -151,6 +161,9 @@ impl<T: Tape> Graph<'_, T> {
             *out = start + data[row * width..(row + 1) * width].iter().sum::<f32>();
         }
         let out = self.matrix_of("sum_columns", out, rows, 1)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::SumColumns { input: trace.value(input)?, bias: bias_id })
+        })?;
         if T::OWNS_TAPE {
             let (from, to) = (out.slot(), input.slot());
             let place = bias.map(crate::Parameter::place);
@@ -186,6 +199,9 @@ impl<T: Tape> Graph<'_, T> {
             }
         }
         let out = self.matrix_of("columns", out, rows, wanted.len())?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Columns { input: trace.value(input)?, wanted: wanted.to_vec() })
+        })?;
         if T::OWNS_TAPE {
             let (from, to, wanted) = (out.slot(), input.slot(), wanted.to_vec());
             self.record(move |pass| {

@@ -2,6 +2,7 @@
 
 use crate::graph::{EventGradients, EventPart};
 use crate::kernels::axpy;
+use crate::trace::Operation;
 use crate::{EmbeddingTable, Error, Graph, Matrix, Result, TableId, Tape};
 
 impl<T: Tape> Graph<'_, T> {
@@ -50,6 +51,7 @@ impl<T: Tape> Graph<'_, T> {
         }
         let (events, first) = (range.len(), range.start);
         let out = self.matrix_of("embed", out, events, width)?;
+        self.trace(&out, |_| Ok(Operation::Embed { parts: parts.to_vec() }))?;
         if T::OWNS_TAPE {
             let slot = out.slot();
             let part = |&(table, column): &(TableId, usize)| EventPart {

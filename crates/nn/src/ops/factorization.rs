@@ -1,5 +1,6 @@
 //! The factorization machine of DeepFM.
 
+use crate::trace::Operation;
 use crate::{Error, Graph, Matrix, Result, Tape};
 
 impl<T: Tape> Graph<'_, T> {
@@ -30,6 +31,9 @@ impl<T: Tape> Graph<'_, T> {
             *out = 0.5 * (crate::kernels::dot(sums, sums) - squares.iter().sum::<f32>());
         }
         let out = self.matrix_of("pairwise_products", out, rows, 1)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::PairwiseProducts { vectors: trace.values(vectors)? })
+        })?;
         if T::OWNS_TAPE {
             let from = out.slot();
             let vectors: Vec<_> =

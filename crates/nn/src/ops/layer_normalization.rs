@@ -4,6 +4,7 @@ use crate::kernels::{
     scale_rows, standardize_each_row, standardize_each_row_backward, sum_products, sum_rows,
     vectorized,
 };
+use crate::trace::Operation;
 use crate::{Error, Graph, Matrix, ParameterId, Result, Tape};
 
 impl<T: Tape> Graph<'_, T> {
@@ -21,6 +22,7 @@ impl<T: Tape> Graph<'_, T> {
         epsilon: f32,
     ) -> Result<Matrix> {
         let (rows, width) = input.shape();
+        let (scale_id, bias_id) = (scale, bias);
         let (scale, bias) = (self.parameter(scale), self.parameter(bias));
         if scale.values().len() != width || bias.values().len() != width {
             return Err(Error::Shape {
@@ -35,6 +37,14 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * width);
         scale_rows(1.0, scale.values(), bias.values(), &standardized, &mut out);
         let out = self.matrix_of("layer_normalization", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::LayerNormalization {
+                input: trace.value(input)?,
+                scale: scale_id,
+                bias: bias_id,
+                epsilon,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (from, to) = (out.slot(), input.slot());
             let (scale_place, bias_place) = (scale.place(), bias.place());
@@ -69,6 +79,7 @@ impl<T: Tape> Graph<'_, T> {
             },
         );
         let out = self.matrix_of("leaky_relu", out, rows, columns)?;
+        self.trace(&out, |trace| Ok(Operation::LeakyRelu { input: trace.value(input)?, slope }))?;
         if T::OWNS_TAPE {
             let (x, from, to) = (input.shared(), out.slot(), input.slot());
             self.record(move |pass| {

@@ -2,6 +2,7 @@
 
 use crate::kernels::plain::{axpy, dot, scale_into};
 use crate::kernels::{View, Write, exp_in_place, multiply, vectorized};
+use crate::trace::Operation;
 use crate::{AttentionNormalization, Error, Graph, Matrix, Result, Tape};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -43,6 +44,13 @@ impl<T: Tape> Graph<'_, T> {
             },
         );
         let out = self.matrix_of("pool", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Pool {
+                input: trace.value(events)?,
+                events: trace.events(offsets)?,
+                pooling,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (from, to, offsets) = (out.slot(), events.slot(), offsets.clone());
             self.record(move |pass| {
@@ -113,6 +121,14 @@ impl<T: Tape> Graph<'_, T> {
             },
         );
         let out = self.matrix_of("attention_pool", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::AttentionPool {
+                scores: trace.value(scores)?,
+                input: trace.value(events)?,
+                events: trace.events(offsets)?,
+                softmax: scale,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (from, to_scores, to_events) = (out.slot(), scores.slot(), events.slot());
             let (data, offsets) = (events.shared(), offsets.clone());

@@ -3,6 +3,7 @@
 use crate::kernels::{View, Write, gru_backward_row, gru_forward_row, multiply, vectorized};
 use crate::memory::Buffer;
 use crate::ops::check_offsets;
+use crate::trace::Operation;
 use crate::{Error, Graph, Matrix, ParameterId, Result, Tape};
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ impl<T: Tape> Graph<'_, T> {
         bias: ParameterId,
     ) -> Result<Matrix> {
         let (events, columns) = input.shape();
+        let (weight_id, bias_id) = (weight, bias);
         let (weight, bias) = (self.parameter(weight), self.parameter(bias));
         let width = weight.rows;
         check_offsets("gated_recurrent", offsets, input.shape())?;
@@ -73,6 +75,14 @@ impl<T: Tape> Graph<'_, T> {
         }
         drop((state, product));
         let out = self.matrix_of("gated_recurrent", out, events, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::GatedRecurrent {
+                input: trace.value(input)?,
+                events: trace.events(offsets)?,
+                weight: weight_id,
+                bias: bias_id,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (states, from, to) = (out.shared(), out.slot(), input.slot());
             let (weight_place, bias_place) = (weight.place(), bias.place());

@@ -2,6 +2,7 @@
 
 use crate::kernels::add;
 use crate::ops::check_offsets;
+use crate::trace::{Events, Operation};
 use crate::{Error, Graph, Matrix, ParameterId, Result, Tape};
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,6 +21,12 @@ impl<T: Tape> Graph<'_, T> {
                 .copy_from_slice(&events.values()[event * width..(event + 1) * width]);
         }
         let out = self.matrix_of("last_events", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::LastEvents {
+                input: trace.value(events)?,
+                events: trace.events(offsets)?,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (from, to, offsets) = (out.slot(), events.slot(), offsets.clone());
             self.record(move |pass| {
@@ -62,6 +69,7 @@ impl<T: Tape> Graph<'_, T> {
                 right: (rows, width),
             });
         }
+        let positions_id = positions;
         let positions = positions.map(|positions| self.parameter(positions));
         let (known, table) = positions.map_or((0, &[][..]), |all| (all.rows, all.values()));
         let position_width = positions.map_or(0, |all| all.columns);
@@ -80,6 +88,17 @@ impl<T: Tape> Graph<'_, T> {
             to[width..].copy_from_slice(&table[place.position(position_width)]);
         }
         let out = self.matrix_of("with_candidate", out, count + rows, whole)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::WithCandidate {
+                input: trace.value(events)?,
+                events: trace.events(offsets)?,
+                candidates: trace.value(candidates)?,
+                positions: positions_id,
+            })
+        })?;
+        self.trace_offsets(&longer, |trace| {
+            Ok(Events::WithCandidate(Box::new(trace.events(offsets)?)))
+        })?;
         if T::OWNS_TAPE {
             let (from, to_events, to_candidates) = (out.slot(), events.slot(), candidates.slot());
             let offsets = offsets.clone();

@@ -5,6 +5,7 @@ use crate::kernels::{
     gate_backward, gate_forward, prelu_backward, prelu_forward, scale_rows, standardize_backward,
     standardize_rows, sum_products, sum_rows, sum_squared_deviations,
 };
+use crate::trace::Operation;
 use crate::weights::BatchStatistics;
 use crate::{Error, Graph, Matrix, ParameterId, Result, StatisticsId, Tape};
 use std::sync::Arc;
@@ -44,6 +45,9 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * width);
         standardize_rows(input.values(), mean, &scales, &mut out);
         let out = self.matrix_of("standardize", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Standardize { input: trace.value(input)?, statistics, epsilon })
+        })?;
         if let Some((batch, batch_rows)) = batch {
             self.moved_statistics.push((statistics, batch));
             let (standardized, from, to) = (out.shared(), out.slot(), input.slot());
@@ -86,6 +90,7 @@ impl<T: Tape> Graph<'_, T> {
         factor: f32,
     ) -> Result<Matrix> {
         let (rows, width) = input.shape();
+        let (scale_id, bias_id) = (scale, bias);
         let scale = self.parameter(scale);
         let bias = bias.map(|bias| self.parameter(bias));
         if scale.columns != width || bias.is_some_and(|bias| bias.columns != width) {
@@ -99,6 +104,14 @@ impl<T: Tape> Graph<'_, T> {
         let bias_values = bias.map_or(&[][..], |bias| bias.values());
         scale_rows(factor, scale.values(), bias_values, input.values(), &mut out);
         let out = self.matrix_of("scale_columns", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::ScaleColumns {
+                input: trace.value(input)?,
+                scale: scale_id,
+                bias: bias_id,
+                factor,
+            })
+        })?;
         if T::OWNS_TAPE {
             let (x, from, to) = (input.shared(), out.slot(), input.slot());
             let (scale_values, scale_place) = (scale.shared(), scale.place());
@@ -130,6 +143,7 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * width);
         out.iter_mut().zip(input.values()).for_each(|(out, x)| *out = factor * x);
         let out = self.matrix_of("scale", out, rows, width)?;
+        self.trace(&out, |trace| Ok(Operation::Scale { input: trace.value(input)?, factor }))?;
         if T::OWNS_TAPE {
             let (from, to) = (out.slot(), input.slot());
             self.record(move |pass| {
@@ -147,6 +161,7 @@ impl<T: Tape> Graph<'_, T> {
     /// When the shapes differ.
     pub fn gate(&mut self, s: &Matrix, z: &Matrix, alpha: ParameterId) -> Result<Matrix> {
         let (rows, width) = s.shape();
+        let alpha_id = alpha;
         let alpha = self.parameter(alpha);
         if z.shape() != (rows, width) || alpha.columns != width {
             return Err(Error::Shape { op: "gate", left: (rows, width), right: z.shape() });
@@ -154,6 +169,9 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * width);
         gate_forward(s.values(), z.values(), alpha.values(), &mut out);
         let out = self.matrix_of("gate", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Gate { s: trace.value(s)?, z: trace.value(z)?, alpha: alpha_id })
+        })?;
         if T::OWNS_TAPE {
             let (s_values, z_values, alpha_values) = (s.shared(), z.shared(), alpha.shared());
             let (from, s, z, place) = (out.slot(), s.slot(), z.slot(), alpha.place());
@@ -181,6 +199,7 @@ impl<T: Tape> Graph<'_, T> {
     /// When the widths differ.
     pub fn prelu(&mut self, input: &Matrix, alpha: ParameterId) -> Result<Matrix> {
         let (rows, width) = input.shape();
+        let alpha_id = alpha;
         let alpha = self.parameter(alpha);
         if alpha.columns != width {
             return Err(Error::Shape {
@@ -192,6 +211,9 @@ impl<T: Tape> Graph<'_, T> {
         let mut out = self.pool.take(rows * width);
         prelu_forward(input.values(), alpha.values(), &mut out);
         let out = self.matrix_of("prelu", out, rows, width)?;
+        self.trace(&out, |trace| {
+            Ok(Operation::Prelu { input: trace.value(input)?, alpha: alpha_id })
+        })?;
         if T::OWNS_TAPE {
             let (s, from, to) = (input.shared(), out.slot(), input.slot());
             let (alpha_values, place) = (alpha.shared(), alpha.place());

@@ -17,14 +17,22 @@ use std::path::{Path, PathBuf};
 pub struct Stored {
     /// Where it lies.
     pub directory: PathBuf,
-    /// Where its data lies.
-    pub folder: PathBuf,
     /// Its record.
     pub record: RunRecord,
     /// The configuration in the record.
     pub config: RunConfig,
     /// Its data, which has the content that the record names.
     pub dataset: Dataset,
+    /// Where the data lies.
+    pub folder: PathBuf,
+}
+
+impl Stored {
+    /// Latest events of a history that the run's rows had.
+    pub fn history_limit(&self) -> Option<u32> {
+        let limits = [self.config.train.history_limit(), self.dataset.history_limit];
+        limits.into_iter().flatten().min()
+    }
 }
 
 /// Reads the run that the arguments name, and its data.
@@ -33,12 +41,16 @@ pub fn load(arguments: &EvalArguments) -> Result<Stored> {
         .run
         .as_ref()
         .or(arguments.positional.as_ref())
-        .context("no run directory was given")?
-        .clone();
+        .context("no run directory was given")?;
+    load_from(directory, arguments.data.as_deref())
+}
+
+/// Reads a run, and its data from the folder given or from where prepared datasets lie.
+pub fn load_from(directory: &Path, data: Option<&Path>) -> Result<Stored> {
+    let directory = directory.to_path_buf();
     let (record, config) = job::read_run(&directory)?;
-    let folder = arguments
-        .data
-        .clone()
+    let folder = data
+        .map(Path::to_path_buf)
         .unwrap_or_else(|| Path::new(data::PREPARED_FOLDER).join(&record.dataset.id));
     let dataset = data::open(&folder, Some(record.protocol))?;
     if dataset.content_sha256 != record.dataset.content_sha256 {
@@ -52,14 +64,14 @@ pub fn load(arguments: &EvalArguments) -> Result<Stored> {
             record.dataset.content_sha256
         );
     }
-    Ok(Stored { directory, folder, record, config, dataset })
+    Ok(Stored { directory, record, config, dataset, folder })
 }
 
 pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
-    let Stored { directory, folder: _, record, config, dataset } = load(arguments)?;
+    let Stored { directory, record, config, dataset, .. } = load(arguments)?;
     let features = config.regularizer.features(&dataset)?;
     let network = job::stored_network(&directory, &config, &features.schema, &record)?;
-    let history = (config.train.max_history > 0).then_some(config.train.max_history);
+    let history = config.train.history_limit();
     let size = config.train.evaluation_batch_size;
     let scores = pool(arguments.threads)?.install(|| {
         score_split(&network, &features, Split::Test, size, history, interrupt::flag())

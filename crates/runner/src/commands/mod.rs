@@ -5,8 +5,11 @@ mod compare;
 mod data;
 mod doctor;
 mod evaluate;
+mod export;
 mod fetch;
+mod predict;
 mod reproduce;
+mod rows;
 mod shell;
 mod signature;
 mod train;
@@ -33,6 +36,9 @@ pub fn run(arguments: Cli) -> Result<()> {
         Command::Stats(arguments) => data::stats(&arguments),
         Command::Train(arguments) => train::train(&arguments, quiet),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),
+        Command::Predict(arguments) => predict::predict(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Rows(arguments) => rows::rows(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments, quiet),
         Command::Visualize(arguments) => visualize::visualize(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),

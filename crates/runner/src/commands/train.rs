@@ -5,6 +5,7 @@ use crate::cli::TrainArguments;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::progress::Progress;
+use crate::tensorboard::{Board, Watch};
 use crate::{config, data, grid, interrupt, output};
 use anyhow::{Context, Result};
 use ctr_core::{Protocol, Status};
@@ -39,16 +40,24 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports/runs").join(job.directory_name()?),
     };
+    let board = arguments
+        .tensorboard
+        .then(|| Board::new(&directory, &job.title(), &job.config))
+        .transpose()?;
     let record = match job.finished(&directory)? {
         Some(record) => {
             tracing::info!("this run is finished already; here is its record");
+            if let Some(board) = &board {
+                board.write_finished(&directory, &record)?;
+            }
             record
         }
         None => {
             let observer = progress.run(job.titles());
             let threads = pool(arguments.threads)?;
+            let watch = Watch { progress: &observer, board: board.as_ref() };
             let record = threads
-                .install(|| job.run(&directory, arguments.resume, &observer, interrupt::flag()));
+                .install(|| job.run(&directory, arguments.resume, &watch, interrupt::flag()));
             observer.close();
             record?.with_context(|| {
                 format!(

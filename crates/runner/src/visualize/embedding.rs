@@ -62,7 +62,7 @@ pub fn embedding(look: &Look<'_>, options: &EmbeddingOptions) -> Result<Embeddin
          least {HISTORY} events.",
         categories.len()
     );
-    let name = |vocabulary, id| look.names.name(vocabulary, id).to_string();
+    let name = |vocabulary: usize, id| look.names[vocabulary].name(id).to_string();
     Ok(EmbeddingFigure {
         source: look.source(rule),
         dim: table.dim as u32,

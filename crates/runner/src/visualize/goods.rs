@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use ctr_core::{Batch, Cardinality, Dataset, NamedGood, Split};
-use ctr_dataset_prep::Names;
+use ctr_dataset_prep::Keys;
 
 /// Every good that is a candidate somewhere.
 pub struct Goods<'d> {
@@ -128,12 +128,12 @@ impl<'d> Goods<'d> {
     }
 
     /// A good in words.
-    pub fn named(&self, names: &Names, good: u32, categories: &[u32]) -> NamedGood {
+    pub fn named(&self, names: &[Keys], good: u32, categories: &[u32]) -> NamedGood {
         NamedGood {
-            name: names.name(self.vocabulary, good).to_string(),
+            name: names[self.vocabulary].name(good).to_string(),
             categories: categories
                 .iter()
-                .map(|&id| names.name(self.category_vocabulary, id).to_string())
+                .map(|&id| names[self.category_vocabulary].name(id).to_string())
                 .collect(),
         }
     }

@@ -12,7 +12,7 @@ use ctr_core::{
     ACTIVATION_FILE, Dataset, EMBEDDING_FILE, FIGURES_SCHEMA_VERSION, FigureSource, RunRecord,
     Status, write_atomic,
 };
-use ctr_dataset_prep::{Names, read_names};
+use ctr_dataset_prep::{Keys, read_keys};
 use ctr_nn::Network;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,7 +28,8 @@ pub struct Look<'d> {
     record: RunRecord,
     config: RunConfig,
     dataset: &'d Dataset,
-    names: Names,
+    /// Of each vocabulary.
+    names: Vec<Keys>,
     network: Network,
 }
 
@@ -50,12 +51,12 @@ impl<'d> Look<'d> {
             );
         }
         let network = job::stored_network(directory, &config, &dataset.schema, &record)?;
-        Ok(Self { record, config, dataset, names: read_names(folder)?, network })
+        Ok(Self { record, config, dataset, names: read_keys(folder)?, network })
     }
 
     /// The latest events that the model sees, as in its evaluations.
     fn max_history(&self) -> Option<u32> {
-        (self.config.train.max_history > 0).then_some(self.config.train.max_history)
+        self.config.train.history_limit()
     }
 
     fn source(&self, rule: String) -> FigureSource {
@@ -90,7 +91,9 @@ pub fn write_both(runs: &[(&Path, &Dataset, &Path)], out: &Path) -> Result<()> {
         }
     }
     // The sort is stable.
-    looks.sort_by_key(|look| (look.dataset.simulated, !look.names.titled(0)));
+    looks.sort_by_key(|look| {
+        (look.dataset.simulated, look.names.first().is_none_or(|keys| keys.titles.is_empty()))
+    });
     for (place, look) in looks.iter().enumerate() {
         let file = |name: &str| match place {
             0 => out.join(name),
