@@ -22,8 +22,18 @@ pub(crate) fn table(study: &Study, references: &References) -> Option<Table> {
     let was_run = |model: &&str| {
         real.iter().any(|dataset| dataset.rows.iter().any(|row| row.model == *model))
     };
-    let models: Vec<&str> =
+    let mut models: Vec<&str> =
         models::paper_models().chain(models::other_models().filter(was_run)).collect();
+    // Models that only the records know, by name.
+    let mut others: Vec<&str> = real
+        .iter()
+        .flat_map(|dataset| &dataset.rows)
+        .map(|row| row.model.as_str())
+        .filter(|model| !models.contains(model))
+        .collect();
+    others.sort_unstable();
+    others.dedup();
+    models.extend(others);
     let mut columns = vec![Column::text("model")];
     let mut rows: Vec<Vec<Entry>> =
         models.iter().map(|model| vec![Entry::from(models::title(model))]).collect();
