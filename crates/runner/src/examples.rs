@@ -120,7 +120,8 @@ pub const PREDICT: &str = "\
 Input: .csv, .tsv (either with .gz) or .parquet, of any length; it is read in pieces. Each field of the data has a \
 column GROUP.FIELD, such as candidate.goods_id, or only FIELD where no other group has one of that name; `din-repro \
 rows` writes an example. In text the events of a history are joined by |, oldest first, and the values of a field with \
-several ids an event by ^; in Parquet they may be lists. Other columns (user, label, …) pass through.
+several ids an event by ^; in Parquet they may be lists. Other columns (user, label, …) pass through; fields \
+that the run left out are not needed.
 
 Output: .csv, .tsv or .parquet with the columns that passed through, score (the logit) and probability. It appears \
 when all rows are scored.

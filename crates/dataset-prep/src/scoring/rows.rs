@@ -97,13 +97,14 @@ pub struct ScoringPiece {
 
 impl ScoringRows {
     /// Opens a file whose columns are the fields of `schema`; `ids` has one entry a vocabulary. Of histories
-    /// the latest `max_history` events stay.
+    /// the latest `max_history` events stay. Other columns pass through, but for those of fields that the data
+    /// has (`whole`) and the run left out.
     ///
     /// # Errors
     /// When the file cannot be read, or names the column that is missing.
     pub fn open(
         path: &Path,
-        schema: &Schema,
+        (schema, whole): (&Schema, &Schema),
         ids: &[FieldIds],
         max_history: Option<u32>,
         unknown: Unknown,
@@ -124,6 +125,7 @@ impl ScoringRows {
         }
         let passed: Vec<usize> = (0..reader.names.len())
             .filter(|column| places.iter().all(|place| place.column != *column))
+            .filter(|&column| !field_names(whole).contains(&reader.names[column]))
             .collect();
         for name in SCORES {
             if passed.iter().any(|&column| reader.names[column] == name) {
@@ -205,6 +207,14 @@ impl ScoringRows {
 /// Columns that are written beside those of the input.
 pub(super) const SCORES: [&str; 2] = ["score", "probability"];
 
+/// The columns of all fields.
+fn field_names(schema: &Schema) -> Vec<String> {
+    let groups = schema.groups.iter();
+    groups
+        .flat_map(|group| group.fields.iter().map(|field| format!("{}.{}", group.name, field.name)))
+        .collect()
+}
+
 /// Position of a field's column.
 fn column_of(reader: &Reader, schema: &Schema, group: &str, field: &str) -> Result<usize> {
     let whole = format!("{group}.{field}");
@@ -217,14 +227,7 @@ fn column_of(reader: &Reader, schema: &Schema, group: &str, field: &str) -> Resu
         == 1;
     let find = |name: &str| reader.names.iter().position(|known| known == name);
     find(&whole).or_else(|| find(field).filter(|_| alone)).ok_or_else(|| {
-        let names: Vec<String> = schema
-            .groups
-            .iter()
-            .flat_map(|group| {
-                group.fields.iter().map(|field| format!("{}.{}", group.name, field.name))
-            })
-            .collect();
-        let remedy = format!("the run needs the columns {}", names.join(", "));
+        let remedy = format!("the run needs the columns {}", field_names(schema).join(", "));
         Error::input(&reader.path, reader.header(), &whole, "missing column", remedy)
     })
 }

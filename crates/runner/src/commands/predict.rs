@@ -22,13 +22,14 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let history = stored.history_limit();
     let Stored { directory, record, config, dataset, .. } = stored;
     let network = job::stored_network(&directory, &config, &schema, &record)?;
-    // All that is needed of it is known; new rows may need the memory.
+    // All else of it is known; new rows may need the memory.
+    let whole = dataset.schema.clone();
     drop(dataset);
     let unknown = match arguments.unknown {
         UnknownId::Zero => Unknown::Reserved,
         UnknownId::Error => Unknown::Error,
     };
-    let mut rows = ScoringRows::open(&arguments.input, &schema, &ids, history, unknown)?;
+    let mut rows = ScoringRows::open(&arguments.input, (&schema, &whole), &ids, history, unknown)?;
     let mut table = TableWriter::new(&arguments.output)?;
     let threads = pool(arguments.threads)?;
     let mut count = 0;
