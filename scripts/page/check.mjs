@@ -59,7 +59,7 @@ const visible = (page, selector) => page.locator(`${selector}:visible`).count();
   await page.screenshot({ path: join(folder, "desktop.png") });
   await page.screenshot({ path: join(folder, "desktop-whole.png"), fullPage: true });
 
-  const table = page.locator("figure.table table").filter({ has: page.locator("th.number[data-column]") }).first();
+  const table = page.locator("figure.table:visible table").filter({ has: page.locator("th.number[data-column]") }).first();
   const column = Number(await table.locator("th.number[data-column]").first().getAttribute("data-column"));
   const texts = () => table.locator("tbody tr").evaluateAll((rows, at) => rows.map((row) => row.cells[at].textContent), column);
   const numbers = (values) => values.map((text) => text.match(/[-+]?[\d,]*\.?\d+/)?.[0].replaceAll(",", "")).filter(Boolean).map(Number);

@@ -16,9 +16,9 @@ const STEM: &str = "data_histograms";
 /// Width of the picture, height of a dataset's title and of its histograms, in final pixels.
 const WIDTH: u32 = 1000;
 const HEADING: u32 = 44;
-const HEIGHT: u32 = 250;
+const HEIGHT: u32 = 230;
 /// Below the bars: their numbers, and what is counted.
-const BELOW: u32 = 74;
+const BELOW: u32 = 58;
 
 /// The numbers in a reports folder, if there are any.
 pub(crate) fn read(folder: &Path) -> Result<Option<DataHistograms>> {

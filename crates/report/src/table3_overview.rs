@@ -98,7 +98,9 @@ pub(crate) fn glance(table: &Table) -> Option<Table> {
     let first = Column::text("model");
     let columns = places.iter().map(|&place| {
         let of = &table.columns[place];
-        Column { group: String::new(), title: of.group.clone(), ..of.clone() }
+        // The dataset, for all of them are ours.
+        let title = of.group.split(", ours").next().unwrap_or_default();
+        Column { group: String::new(), title: title.into(), ..of.clone() }
     });
     let row = |row: &Vec<Entry>| {
         let cells = places.iter().map(|&place| row[place].clone());

@@ -131,7 +131,7 @@ reserved id 0: no training row has it (but for ids that regularizer=filter takes
 at the beginning.
 
 Examples:
-  din-repro predict --run reports/runs/mine --input rows.csv --output scores.csv
+  din-repro predict --run reports/runs/mine --input rows.csv --output out.csv
   din-repro predict --run reports/runs/mine --input rows.parquet \\
     --output scores.parquet --unknown error";
 

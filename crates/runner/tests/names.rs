@@ -52,7 +52,7 @@ fn completions_know_verbs_options_and_models() {
         }
         // Values of options, where the shell's form has them.
         let values = ["bash", "zsh", "fish"].contains(&shell);
-        assert_eq!(script.contains("din_dice"), values, "{shell}");
+        assert!(!values || script.contains("din_dice"), "{shell}");
     }
     // Bash itself takes the script and completes with it.
     desk.write("completions", desk.ok(&["completions", "bash"]));
