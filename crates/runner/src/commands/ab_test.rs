@@ -1,6 +1,7 @@
 //! `ab-test`.
 
 use super::pool;
+use super::reproduce::lock_report;
 use crate::cli::AbTestArguments;
 use crate::serving::{Arm, Serving, check_schema};
 use crate::{data, job, output};
@@ -57,10 +58,8 @@ pub fn ab_test(arguments: &AbTestArguments) -> Result<()> {
         candidates: arguments.candidates,
         arms: arms.into(),
     };
-    if let Some(folder) = arguments.out.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
+    let folder = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let _lock = lock_report(folder.unwrap_or(Path::new(".")))?;
     let text = serde_json::to_string_pretty(&record)? + "\n";
     write_atomic(&arguments.out, text.as_bytes())?;
     tracing::info!("written to {}", arguments.out.display());

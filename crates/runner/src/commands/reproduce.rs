@@ -10,7 +10,7 @@ use crate::{
     background, config, data, environment, exhibits, expected, fetch, grid, output, plan, visualize,
 };
 use anyhow::{Context, Result};
-use ctr_core::{Dataset, FileLock, Protocol, RunRecord};
+use ctr_core::{Dataset, FileLock, Protocol, RunRecord, remove_half_written};
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use ctr_train::CHECKPOINT_FILE;
 use std::path::{Path, PathBuf};
@@ -46,9 +46,10 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
         tracing::info!("{written} runs scored in wrong ways on purpose, for the exhibits");
     }
+    let lock = lock_report(&arguments.out)?;
     visualize::write_histograms(&datasets, &arguments.out)?;
     look_into(&jobs, &runs, arguments)?;
-    let summary = write_report(&runs, &arguments.out)?;
+    let summary = write_report(&runs, &arguments.out, lock.as_ref())?;
     tracing::info!("{ended}; the report is {}", arguments.out.join("index.html").display());
     if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
 }
@@ -210,16 +211,26 @@ impl Listed {
 }
 
 pub fn report(arguments: &ReportArguments) -> Result<()> {
-    write_report(&arguments.runs, &arguments.out).map(|_| ())
+    let lock = lock_report(&arguments.out)?;
+    write_report(&arguments.runs, &arguments.out, lock.as_ref()).map(|_| ())
 }
 
-fn write_report(runs: &Path, out: &Path) -> Result<ReportSummary> {
+/// The right to write into a folder of reports, which is made if need be and swept of what a killed process left; none
+/// where the file system has no locks.
+pub fn lock_report(out: &Path) -> Result<Option<FileLock>> {
     std::fs::create_dir_all(out)
         .with_context(|| format!("cannot make the folder {}", out.display()))?;
-    // Of two processes the later one sees all runs, and its report is the one that stays.
-    let _lock = FileLock::wait_for_folder(out, || {
+    let lock = FileLock::wait_for_folder(out, || {
         tracing::info!("another process writes the report; waiting for it");
     });
+    if lock.is_some() {
+        remove_half_written(out);
+    }
+    Ok(lock)
+}
+
+/// Writes the report of all runs. Of two processes the later one sees all of them, and its report is the one that stays.
+fn write_report(runs: &Path, out: &Path, _lock: Option<&FileLock>) -> Result<ReportSummary> {
     let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
     let background =
         Background { scores: Some(&background::test_scores), defaults: Some(&config::default_of) };

@@ -1,6 +1,7 @@
 //! `visualize`: figures 5 and 6 of one run.
 
 use super::evaluate;
+use super::reproduce::lock_report;
 use crate::cli::{EvalArguments, Figure, VisualizeArguments};
 use crate::output;
 use crate::visualize::{self, EmbeddingOptions, Look};
@@ -21,7 +22,7 @@ pub fn visualize(arguments: &VisualizeArguments) -> Result<()> {
         format: arguments.format,
     })?;
     let look = Look::new(&stored.directory, &stored.dataset, &stored.folder)?;
-    std::fs::create_dir_all(&arguments.out)?;
+    let _lock = lock_report(&arguments.out)?;
     match arguments.figure {
         Figure::Activation => {
             let figure = visualize::activation(&look)?;
