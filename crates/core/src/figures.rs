@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the layouts below.
 pub const FIGURES_SCHEMA_VERSION: u32 = 1;
-/// Figure 5's file in a reports folder.
-pub const ACTIVATION_FILE: &str = "activation.json";
-/// Figure 6's file in a reports folder.
-pub const EMBEDDING_FILE: &str = "embedding.json";
+/// How figure 5's files in a reports folder begin; the dataset and `.json` follow.
+pub const ACTIVATION_FILES: &str = "activation-";
+/// How figure 6's files in a reports folder begin; the dataset and `.json` follow.
+pub const EMBEDDING_FILES: &str = "embedding-";
 
 /// The data's histograms in a reports folder.
 pub const HISTOGRAMS_FILE: &str = "data_histograms.json";
@@ -93,6 +93,8 @@ pub struct FigureSource {
     pub content_sha256: String,
     /// True for data of the simulator.
     pub simulated: bool,
+    /// Whether goods have titles, not only keys.
+    pub titled: bool,
     /// How what is shown was chosen, in full sentences.
     pub rule: String,
 }

@@ -24,8 +24,8 @@ pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
 pub use figures::{
-    ACTIVATION_FILE, ActivatedEvent, ActivatedUser, ActivationFigure, DataHistograms,
-    DatasetHistograms, DoublingBuckets, EMBEDDING_FILE, EmbeddedGood, EmbeddingFigure,
+    ACTIVATION_FILES, ActivatedEvent, ActivatedUser, ActivationFigure, DataHistograms,
+    DatasetHistograms, DoublingBuckets, EMBEDDING_FILES, EmbeddedGood, EmbeddingFigure,
     FIGURES_SCHEMA_VERSION, FigureSource, HISTOGRAMS_FILE, NamedGood,
 };
 pub use files::{AtomicFile, remove_half_written, write_atomic};

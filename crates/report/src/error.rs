@@ -32,6 +32,16 @@ pub enum Error {
         /// What the parser said, with line and column.
         reason: String,
     },
+    /// Numbers beside the records that are none.
+    #[error(
+        "{path}: {reason}; remove the file, `din-repro reproduce` and `visualize` make such files again"
+    )]
+    Stored {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said, with line and column.
+        reason: String,
+    },
     /// A record of a later version of this program.
     #[error(
         "{path}: written with schema_version {found}, this program reads up to {supported}; \

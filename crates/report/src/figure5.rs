@@ -5,7 +5,7 @@ use crate::picture::{self, Canvas, Drawing, Painted, SCALE};
 use crate::pictures::{self, Files, Shown};
 use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
 use crate::{Error, Result, format, stored};
-use ctr_core::{ACTIVATION_FILE, ActivatedUser, ActivationFigure, NamedGood};
+use ctr_core::{ACTIVATION_FILES, ActivatedUser, ActivationFigure, NamedGood};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::{Path, PathBuf};
@@ -21,14 +21,17 @@ const TOP: u32 = 54;
 const HEADING: u32 = 76;
 const ROW: u32 = 30;
 const AXIS: u32 = 50;
+/// Larger weights are no weights.
+const LARGEST: f64 = 1e12;
+/// Letters of a name that are looked at; no line has room for more.
+const LETTERS: usize = 160;
 /// Half of the height of a bar.
 const BAR: u32 = 5;
 const MARGIN: u32 = 16;
 
-/// The numbers in a reports folder, each with what its file's name adds.
-pub(crate) fn read(folder: &Path) -> Result<Vec<(String, ActivationFigure)>> {
-    let stem = ACTIVATION_FILE.trim_end_matches(".json");
-    stored::read_all(folder, stem, "/source/schema_version")
+/// The numbers in a reports folder, first those that show most.
+pub(crate) fn read(folder: &Path) -> Result<Vec<ActivationFigure>> {
+    stored::read_all(folder, ACTIVATION_FILES, |figure: &ActivationFigure| &figure.source)
 }
 
 /// Draws figure 5 into a folder: PNG and SVG.
@@ -68,8 +71,8 @@ pub(crate) fn notes(figure: &ActivationFigure) -> Vec<String> {
     };
     vec![
         format!(
-            "Over {} test rows with a click, events that share a category with the candidate weigh {:.3} on the mean \
-             of a row, the others {:.3}. {scale}",
+            "Over the {} test rows with a click whose history has events within and outside of the candidate's \
+             categories, those within weigh {:.3} on the mean of a row, the others {:.3}. {scale}",
             format::count(figure.rows),
             figure.same_category,
             figure.other_categories
@@ -94,8 +97,11 @@ fn colors() -> [models::Color; 2] {
 
 fn draw(figure: &ActivationFigure) -> Result<Drawing> {
     let weights = || figure.users.iter().flat_map(|user| &user.events).flat_map(|e| e.weights);
-    if weights().any(|weight| !weight.is_finite()) {
-        let reason = "a weight is not a finite number: make the figure again".to_string();
+    // Also such as no axis could hold.
+    let fits = |weight: f64| weight.abs() <= LARGEST;
+    if !weights().all(fits) {
+        let reason =
+            "a weight is not a finite number, or absurdly large: make the figure again".to_string();
         return Err(Error::Picture { name: STEM.into(), reason });
     }
     picture::draw(STEM, (WIDTH, height(figure)), |canvas| -> Painted {
@@ -195,11 +201,12 @@ fn fit_left(text: &str, width: u32, area: &Canvas, style: &TextStyle) -> String 
 }
 
 fn with_categories(good: &NamedGood) -> String {
-    if good.categories.is_empty() {
+    let name = if good.categories.is_empty() {
         good.name.clone()
     } else {
         format!("{} ({})", good.name, good.categories.join(", "))
-    }
+    };
+    name.chars().take(LETTERS).collect()
 }
 
 fn rgb((red, green, blue): models::Color) -> RGBColor {

@@ -6,7 +6,7 @@ use crate::picture::{self, Canvas, Drawing, Painted, SCALE};
 use crate::pictures::{self, Files, Shown};
 use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
 use crate::{Error, Result, stored};
-use ctr_core::{EMBEDDING_FILE, EmbeddingFigure};
+use ctr_core::{EMBEDDING_FILES, EmbeddingFigure};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::{Path, PathBuf};
@@ -21,13 +21,14 @@ const MAP: u32 = 740;
 const LINE: u32 = 34;
 const SCALE_OF_COLORS: u32 = 62;
 const MARGIN: u32 = 20;
+/// Places further out are no places.
+const LARGEST: f64 = 1e12;
 /// The end of the colors is left out: its yellow is too light on white.
 const LAST_COLOR: f64 = 0.88;
 
-/// The numbers in a reports folder, each with what its file's name adds.
-pub(crate) fn read(folder: &Path) -> Result<Vec<(String, EmbeddingFigure)>> {
-    let stem = EMBEDDING_FILE.trim_end_matches(".json");
-    stored::read_all(folder, stem, "/source/schema_version")
+/// The numbers in a reports folder, first those that show most.
+pub(crate) fn read(folder: &Path) -> Result<Vec<EmbeddingFigure>> {
+    stored::read_all(folder, EMBEDDING_FILES, |figure: &EmbeddingFigure| &figure.source)
 }
 
 /// Draws figure 6 into a folder: PNG and SVG.
@@ -114,7 +115,8 @@ fn entry_width(name: &str) -> u32 {
 fn draw(figure: &EmbeddingFigure) -> Result<Drawing> {
     let points = &figure.points;
     let numbers = || points.iter().flat_map(|at| [at.place[0], at.place[1], at.probability]);
-    if points.is_empty() || numbers().any(|number| !number.is_finite()) {
+    let fits = |number: f64| number.abs() <= LARGEST;
+    if points.is_empty() || !numbers().all(fits) {
         let reason = "it has no points, or places that are no numbers: make it again".to_string();
         return Err(Error::Picture { name: STEM.into(), reason });
     }

@@ -12,7 +12,7 @@ use crate::reference::References;
 use crate::slices::Slice;
 use crate::study::{DatasetStudy, Study};
 use crate::{Result, figure4, format, overlay};
-use ctr_core::Protocol;
+use ctr_core::{FigureSource, Protocol};
 use std::collections::BTreeMap;
 
 /// How the files of figure 4 begin.
@@ -127,6 +127,23 @@ pub(crate) fn wrong_ways(exhibited: &[Exhibited], files: &mut Files) -> Result<V
     let figure = exhibits::figure(exhibited);
     let drawing = figure.draw("exhibits")?;
     Ok(vec![add(files, "exhibits", figure.title.clone(), figure.size(), drawing)])
+}
+
+/// Draws a figure of each dataset, and that of the first one under its plain name too.
+pub(crate) fn one_a_dataset<F>(
+    figures: &[F],
+    files: &mut Files,
+    draw_into: impl Fn(&F, &str, &mut Files) -> Result<Shown>,
+    source: impl Fn(&F) -> &FigureSource,
+) -> Result<Vec<Shown>> {
+    if let Some(first) = figures.first() {
+        draw_into(first, "", files)?;
+    }
+    let each = |figure: &F| {
+        let more = format!("-{}", format::file_name(&source(figure).dataset));
+        draw_into(figure, &more, files)
+    };
+    figures.iter().map(each).collect()
 }
 
 fn panel(dataset: &DatasetStudy, block: usize, references: &References) -> Panel {

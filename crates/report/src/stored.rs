@@ -2,10 +2,9 @@
 
 use crate::pictures::Files;
 use crate::{Error, Result};
-use ctr_core::{FIGURES_SCHEMA_VERSION, write_atomic};
+use ctr_core::{FIGURES_SCHEMA_VERSION, FigureSource, write_atomic};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +18,7 @@ pub(crate) fn read<F: DeserializeOwned>(path: &Path, version: &str) -> Result<Op
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(Error::Read { path: path.into(), source }),
     };
-    let fail = |reason: String| Error::Record { path: path.into(), reason };
+    let fail = |reason: String| Error::Stored { path: path.into(), reason };
     let again = |error: serde_json::Error| {
         fail(format!(
             "{error}; make it again with `din-repro visualize` or `reproduce`, or remove it"
@@ -28,40 +27,42 @@ pub(crate) fn read<F: DeserializeOwned>(path: &Path, version: &str) -> Result<Op
     let all: Value = serde_json::from_slice(&text).map_err(again)?;
     let version = all.pointer(version).and_then(Value::as_u64).unwrap_or_default();
     if version > u64::from(FIGURES_SCHEMA_VERSION) {
-        return Err(fail(format!("schema version {version} is of a later program")));
+        return Err(fail(format!("schema_version {version} is of a later program")));
     }
     Ok(Some(serde_json::from_slice(&text).map_err(again)?))
 }
 
-/// Reads the numbers of every file `<stem>.json` and `<stem>-<what>.json` in a folder, the first one first, each with
-/// what its name has more than the stem.
+/// Reads a figure's numbers from every file `<begin><dataset>.json` in a folder. First come those that show most: of
+/// real data before simulated, and of data with titles before data with keys.
 ///
 /// # Errors
 /// Those of [`read`], and when the folder cannot be listed.
 pub(crate) fn read_all<F: DeserializeOwned>(
     folder: &Path,
-    stem: &str,
-    version: &str,
-) -> Result<Vec<(String, F)>> {
+    begin: &str,
+    source: impl Fn(&F) -> &FigureSource,
+) -> Result<Vec<F>> {
     let fail = |source| Error::Read { path: folder.into(), source };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(fail(source)),
     };
-    let mut found = BTreeMap::new();
+    let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(fail)?.file_name();
-        let name = name.to_string_lossy();
-        let more = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".json"));
-        let Some(more) = more.filter(|more| more.is_empty() || more.starts_with('-')) else {
-            continue;
-        };
-        if let Some(figure) = read(&folder.join(&*name), version)? {
-            found.insert(more.to_string(), figure);
+        let name = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(begin) && name.ends_with(".json") {
+            names.push(name);
         }
     }
-    Ok(found.into_iter().collect())
+    names.sort();
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(read::<F>(&folder.join(name), "/source/schema_version")?);
+    }
+    // The sort is stable.
+    found.sort_by_key(|figure| (source(figure).simulated, !source(figure).titled));
+    Ok(found)
 }
 
 /// Writes files into a folder, and gives their paths.

@@ -103,7 +103,11 @@ pub(crate) fn glance(table: &Table) -> Option<Table> {
         Column { group: String::new(), title: title.into(), ..of.clone() }
     });
     let row = |row: &Vec<Entry>| {
-        let cells = places.iter().map(|&place| row[place].clone());
+        // The number of seeds stands in the tables below.
+        let short = |text: &str| text.split(" (n=").next().unwrap_or_default().to_string();
+        let cells = places
+            .iter()
+            .map(|&place| Entry { text: short(&row[place].text), ..row[place].clone() });
         std::iter::once(row[0].clone()).chain(cells).collect()
     };
     (!places.is_empty()).then(|| Table {

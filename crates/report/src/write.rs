@@ -69,7 +69,10 @@ pub struct ReportSummary {
 /// `ab_test.json` in `options.out`, which `din-repro ab-test` writes there, is shown too and told in
 /// `ab_test.md`.
 ///
-/// Files depend on the records alone: the same records give the same bytes. Each file is replaced as a
+/// Numbers in `options.out` are shown too: `activation-*.json` and `embedding-*.json` as figures 5 and 6, and
+/// `data_histograms.json`. Tables are also written as `.json`, and pictures as `.svg`.
+///
+/// The same records and the same such numbers give the same bytes. Each file is replaced as a
 /// whole or not at all.
 ///
 /// # Errors
@@ -127,8 +130,8 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         cost: cost::table(study),
         throughput: throughput::published(&references),
         logs_note: overlay::note(&models, &references),
-        figure5_notes: activation.iter().map(|(_, of)| figure5::notes(of)).collect(),
-        figure6_notes: embedding.iter().map(|(_, of)| figure6::notes(of)).collect(),
+        figure5_notes: activation.iter().map(figure5::notes).collect(),
+        figure6_notes: embedding.iter().map(figure6::notes).collect(),
     };
     let single = std::slice::from_ref;
     let mut tables_markdown = String::new();
@@ -144,7 +147,7 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
             continue;
         }
         let (stem, title) = (format!("table{number}"), format!("Table {number}"));
-        let markdown = document(&mut files, &stem, &title, tables, values, &notes);
+        let markdown = document(&mut files, &stem, &title, tables, &values, &notes);
         if matches!(number, "3" | "4" | "5") {
             if !tables_markdown.is_empty() {
                 tables_markdown.push('\n');
@@ -159,30 +162,30 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
         let all: Vec<_> = single(table).iter().chain(&contents.claims_by_data).cloned().collect();
         let notes = claims::notes(evidence.resampling());
         let values = claims::values(&decided, &references);
-        document(&mut files, "claims", "Claims of the paper", &all, values, &notes);
+        document(&mut files, "claims", "Claims of the paper", &all, &values, &notes);
     }
     if !contents.ablations.is_empty() {
         let (tables, notes) = (&contents.ablations, &contents.ablations_notes);
         let values = ablations_table::values(&ablations);
-        let markdown = document(&mut files, "ablations", "Ablations", tables, values, notes);
+        let markdown = document(&mut files, "ablations", "Ablations", tables, &values, notes);
         tables_markdown += &format!("\n{markdown}");
     }
     if !contents.tuning.is_empty() {
         let notes = tuning_table::notes();
         let values = tuning_table::values(&searches);
-        let markdown = document(&mut files, "tuning", "Tuning", &contents.tuning, values, &notes);
+        let markdown = document(&mut files, "tuning", "Tuning", &contents.tuning, &values, &notes);
         tables_markdown += &format!("\n{markdown}");
     }
     if !contents.exhibits.is_empty() {
         let values = exhibits::values(&exhibits);
-        document(&mut files, "exhibits", "Exhibits", &contents.exhibits, values, &[]);
+        document(&mut files, "exhibits", "Exhibits", &contents.exhibits, &values, &[]);
     }
     if let Some(table) = &contents.ab_test {
         let text = markdown::document("Online A/B test, simulated", single(table), &[]);
         files.insert("ab_test.md".into(), text.into_bytes());
     }
     let cost = &[contents.cost.clone(), contents.throughput.clone()];
-    document(&mut files, "cost", "Cost", cost, cost::values(study), &[]);
+    document(&mut files, "cost", "Cost", cost, &cost::values(study), &[]);
 
     let curves = pictures::learning_curves(&models, &references, &mut files)?;
     let figures = pictures::regularization(&slices, &mut files)?;
@@ -190,10 +193,10 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let wrong = pictures::wrong_ways(&exhibits, &mut files)?;
     let of_data = histograms.iter().map(|figure| histograms::draw_into(figure, &mut files));
     let of_data = of_data.collect::<Result<Vec<_>>>()?;
-    let figure5 = activation.iter().map(|(more, of)| figure5::draw_into(of, more, &mut files));
-    let figure5 = figure5.collect::<Result<Vec<_>>>()?;
-    let figure6 = embedding.iter().map(|(more, of)| figure6::draw_into(of, more, &mut files));
-    let figure6 = figure6.collect::<Result<Vec<_>>>()?;
+    let figure5 =
+        pictures::one_a_dataset(&activation, &mut files, figure5::draw_into, |of| &of.source)?;
+    let figure6 =
+        pictures::one_a_dataset(&embedding, &mut files, figure6::draw_into, |of| &of.source)?;
     let page = html::render(
         study,
         &warnings,
@@ -233,7 +236,7 @@ fn document(
     stem: &str,
     title: &str,
     tables: &[Table],
-    values: Values,
+    values: &Values,
     notes: &[String],
 ) -> String {
     let markdown = markdown::document(title, tables, notes);

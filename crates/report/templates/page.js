@@ -4,15 +4,18 @@
 
 const root = document.documentElement;
 
-/** Joins a choice to an attribute of the root, and remembers it where the browser allows. */
+/** Joins a choice to an attribute of the root, and remembers it for this page where the browser allows. */
 function choice(name) {
   const select = document.getElementById(name);
+  // Pages from files share one memory.
+  const place = `${location.pathname} ${name}`;
   const apply = () => {
     if (select.value) root.dataset[name] = select.value;
     else delete root.dataset[name];
   };
   try {
-    select.value = localStorage.getItem(name) ?? "";
+    const stored = localStorage.getItem(place);
+    if ([...select.options].some((option) => option.value === stored)) select.value = stored;
   } catch {
     // Private windows have no memory.
   }
@@ -20,20 +23,34 @@ function choice(name) {
   select.addEventListener("change", () => {
     apply();
     try {
-      localStorage.setItem(name, select.value);
+      localStorage.setItem(place, select.value);
     } catch {
       // As above.
     }
   });
 }
 
+/** Leaves only protocols that there are, and no choice where there is but one. */
+function protocols() {
+  const select = document.getElementById("protocol");
+  const there = new Set([...document.querySelectorAll("[data-of]")].map((one) => one.dataset.of));
+  for (const option of [...select.options]) {
+    if (option.value && !there.has(option.value)) option.remove();
+  }
+  if (there.size > 1) choice("protocol");
+  else select.closest("label").hidden = true;
+}
+
+/** What units of a table are worth in the smallest of their kind. */
+const UNITS = { s: 1, min: 60, h: 3600, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
 /** What a cell is sorted by: its first number, or its text; nothing for a dash. */
 function key(cell, numeric) {
   const text = cell.textContent.trim();
   if (!text || text === "—") return null;
   if (!numeric) return text;
-  const number = text.replaceAll(",", "").replace("−", "-").match(/[-+]?\d+(\.\d+)?(e[-+]?\d+)?/i);
-  return number ? Number(number[0]) : null;
+  const found = text.replaceAll(",", "").replace("−", "-").match(/([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*([A-Za-z]*)/);
+  return found ? Number(found[1]) * (UNITS[found[2]] ?? 1) : null;
 }
 
 /** Makes the headings of a table sort its rows: down, up, and as they were. */
@@ -47,7 +64,9 @@ function sortable(table) {
     button.append(...heading.childNodes);
     heading.append(button);
     const column = Number(heading.dataset.column);
-    const numeric = heading.classList.contains("number");
+    // A column set to the right may hold words all the same.
+    const numeric = heading.classList.contains("number")
+      && original.some((row) => key(row.cells[column], true) !== null);
     const orders = numeric ? ["descending", "ascending"] : ["ascending", "descending"];
     button.addEventListener("click", () => {
       const next = orders[orders.indexOf(heading.getAttribute("aria-sort")) + 1];
@@ -71,6 +90,8 @@ function values(plot, axes) {
   const image = plot.querySelector("img");
   const cursor = document.createElement("div");
   cursor.className = "cursor";
+  // One place to stop at: the picture's region gives way.
+  plot.closest(".picture").removeAttribute("tabindex");
   const box = document.createElement("div");
   box.className = "values";
   box.setAttribute("role", "status");
@@ -113,9 +134,13 @@ function values(plot, axes) {
       left: `${share * width}px`, top: `${top * height}px`, height: `${(bottom - top) * height}px`,
     });
     cursor.hidden = box.hidden = false;
+    // On a phone only a part of the picture is seen.
+    const seen = plot.closest(".picture");
+    const right = Math.min(width, seen.scrollLeft + seen.clientWidth);
     const beside = share * width + 12;
-    const fits = beside + box.offsetWidth <= width;
-    box.style.left = `${Math.max(0, fits ? beside : share * width - 12 - box.offsetWidth)}px`;
+    const fits = beside + box.offsetWidth <= right;
+    const leftmost = Math.max(0, fits ? beside : share * width - 12 - box.offsetWidth);
+    box.style.left = `${Math.max(0, Math.min(leftmost, right - box.offsetWidth))}px`;
     const highest = pointer === undefined ? top * height + 8 : pointer - box.offsetHeight / 2;
     box.style.top = `${Math.max(0, Math.min(highest, height - box.offsetHeight))}px`;
     current = { axis, x: at };
@@ -165,7 +190,7 @@ function filter(input) {
 document.querySelectorAll(".controls").forEach((controls) => {
   controls.hidden = false;
 });
-choice("protocol");
+protocols();
 choice("theme");
 document.querySelectorAll("figure.table table").forEach(sortable);
 document.querySelectorAll(".plot").forEach((plot) => {

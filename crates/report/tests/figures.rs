@@ -3,8 +3,8 @@
 mod support;
 
 use ctr_core::{
-    ACTIVATION_FILE, ActivatedEvent, ActivatedUser, ActivationFigure, EMBEDDING_FILE, EmbeddedGood,
-    EmbeddingFigure, FIGURES_SCHEMA_VERSION, FigureSource, NamedGood,
+    ACTIVATION_FILES, ActivatedEvent, ActivatedUser, ActivationFigure, EMBEDDING_FILES,
+    EmbeddedGood, EmbeddingFigure, FIGURES_SCHEMA_VERSION, FigureSource, NamedGood,
 };
 use ctr_report::{Background, ReportOptions, write_activation, write_embedding, write_report};
 use std::path::Path;
@@ -19,6 +19,7 @@ fn source() -> FigureSource {
         dataset: "tiny".into(),
         content_sha256: "bb".into(),
         simulated: true,
+        titled: false,
         rule: "The first of the <b>test</b> rows.".into(),
     }
 }
@@ -125,24 +126,29 @@ fn the_page_shows_them_and_says_their_numbers() {
     let (runs, out) = (folder.path().join("runs"), folder.path().join("out"));
     place(&runs, "a", &made().record());
     std::fs::create_dir_all(&out).unwrap();
-    let put = |name: &str, text: String| std::fs::write(out.join(name), text).unwrap();
-    put(ACTIVATION_FILE, serde_json::to_string(&activation([1.0, 0.5])).unwrap());
-    put(EMBEDDING_FILE, serde_json::to_string(&embedding(&[[0.0, 0.0], [1.0, 1.0]])).unwrap());
+    let put = |begin: &str, text: String| {
+        std::fs::write(out.join(format!("{begin}tiny.json")), text).unwrap();
+    };
+    put(ACTIVATION_FILES, serde_json::to_string(&activation([1.0, 0.5])).unwrap());
+    put(EMBEDDING_FILES, serde_json::to_string(&embedding(&[[0.0, 0.0], [1.0, 1.0]])).unwrap());
     let options = ReportOptions { runs, out: out.clone() };
     write_report(&options, &Background::default()).unwrap();
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();
     assert!(page.contains("id=\"figure5\"") && page.contains("id=\"figure6\""));
-    assert!(page.contains("weigh 1.250 on the mean of a row, the others 0.750"));
+    assert!(page.contains("those within weigh 1.250 on the mean of a row, the others 0.750"));
+    for name in ["figure5_activation.png", "figure5_activation-tiny.svg", "figure6_embedding.svg"] {
+        assert!(out.join(name).is_file(), "{name}");
+    }
     assert!(page.contains(
         "50.0% are of its category by distance of embeddings and 60.0% on the map; by chance 25.0%"
     ));
     assert!(page.contains("The first of the &lt;b&gt;test&lt;&#x2f;b&gt; rows."));
 
     // What cannot be read is named with its file and a remedy.
-    put(EMBEDDING_FILE, "{\"source\": {\"schema_version\": 1}}".into());
+    put(EMBEDDING_FILES, "{\"source\": {\"schema_version\": 1}}".into());
     let error = write_report(&options, &Background::default()).unwrap_err().to_string();
-    assert!(error.contains("embedding.json") && error.contains("din-repro visualize"), "{error}");
-    put(EMBEDDING_FILE, "{\"source\": {\"schema_version\": 99}}".into());
+    assert!(error.contains("embedding-tiny.json") && error.contains("remove the file"), "{error}");
+    put(EMBEDDING_FILES, "{\"source\": {\"schema_version\": 99}}".into());
     let error = write_report(&options, &Background::default()).unwrap_err().to_string();
     assert!(error.contains("later program"), "{error}");
 }
@@ -152,6 +158,7 @@ fn what_is_no_number_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = write_activation(&activation([f64::NAN, 1.0]), folder.path()).unwrap_err();
     assert!(error.to_string().contains("not a finite number"), "{error}");
+    assert!(write_activation(&activation([1e308, -1e308]), folder.path()).is_err());
     assert!(write_embedding(&embedding(&[[0.0, f64::INFINITY]]), folder.path()).is_err());
     assert!(write_embedding(&embedding(&[]), folder.path()).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

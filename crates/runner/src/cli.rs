@@ -80,7 +80,7 @@ pub enum Command {
     AbTest(AbTestArguments),
     /// Run a suite, skipping what is finished, and write the report
     Reproduce(ReproduceArguments),
-    /// Write tables, pictures and index.html from records alone
+    /// Write tables, pictures and index.html from the records, without training
     Report(ReportArguments),
     /// Print what a shell needs to complete verbs, options and names
     Completions(CompletionsArguments),

@@ -102,8 +102,8 @@ Example:
   din-repro signature 'gAUC|w:impressions|ties:half|seeds:5|v:0.1.0'";
 
 pub const VISUALIZE: &str = "\
-Writes activation.json and figure5_activation (.png, .svg), or embedding.json and figure6_embedding; `report` puts what \
-lies in its folder into the page. What is shown is chosen by a rule that stands beside it.
+Writes activation-DATASET.json and figure5_activation (.png, .svg), or embedding-DATASET.json and figure6_embedding. \
+`report` shows all such .json files of its folder. What is shown is chosen by a rule that stands beside it.
 
 Examples:
   din-repro visualize activation --run reports/runs/mine

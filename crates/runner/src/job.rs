@@ -57,11 +57,11 @@ impl Job<'_> {
         Ok(format!("{id}-{protocol}-{model}-seed{}-{}", self.seed, &self.run_id()?[..8]))
     }
 
-    /// Whether this is DIN with nothing changed in its preset.
+    /// Whether the model is DIN as its preset has it, however it is trained.
     pub fn is_plain_din(&self) -> bool {
         let usual = ModelId::named("din")
             .and_then(|din| config::resolve(din, &self.config.preset, None, &[]));
-        usual.is_ok_and(|usual| usual == self.config)
+        usual.is_ok_and(|usual| usual.model == self.config.model)
     }
 
     /// A short name for messages.

@@ -29,7 +29,7 @@ fn weights_and_maps_of_a_run() {
     };
     let told = look("activation", "one");
     assert!(told.contains("figure5_activation.png") && told.contains("1: all alike"), "{told}");
-    let activation = figure(&desk, "one/activation.json");
+    let activation = figure(&desk, "one/activation-tiny.json");
     assert_eq!(activation["source"]["simulated"], true);
     let users = activation["users"].as_array().unwrap();
     assert!(!users.is_empty());
@@ -57,7 +57,7 @@ fn weights_and_maps_of_a_run() {
 
     let told = look("embedding", "one");
     assert!(told.contains("by chance") && told.contains("figure6_embedding.svg"), "{told}");
-    let embedding = figure(&desk, "one/embedding.json");
+    let embedding = figure(&desk, "one/embedding-tiny.json");
     let (categories, points) = (&embedding["categories"], embedding["points"].as_array().unwrap());
     let categories = categories.as_array().unwrap().len();
     assert!(categories >= 2 && points.len() % categories == 0);
@@ -68,9 +68,12 @@ fn weights_and_maps_of_a_run() {
     // The same bits again.
     look("activation", "two");
     look("embedding", "two");
-    for name in
-        ["activation.json", "figure5_activation.png", "embedding.json", "figure6_embedding.svg"]
-    {
+    for name in [
+        "activation-tiny.json",
+        "figure5_activation.png",
+        "embedding-tiny.json",
+        "figure6_embedding.svg",
+    ] {
         let read = |folder: &str| std::fs::read(desk.path(&format!("{folder}/{name}"))).unwrap();
         assert!(read("one") == read("two"), "{name}");
     }
@@ -82,7 +85,7 @@ fn weights_without_softmax_are_not_relative() {
     desk.ok(&["simulate", "tiny", "--out", DATA]);
     let run = train(&desk, "din", &["--set", "model.activation_unit.normalization=none"]);
     desk.ok(&["visualize", "activation", "--run", &run, "--data", DATA, "--out", "out"]);
-    assert_eq!(figure(&desk, "out/activation.json")["relative"], false);
+    assert_eq!(figure(&desk, "out/activation-tiny.json")["relative"], false);
 }
 
 #[test]
@@ -96,6 +99,9 @@ fn what_cannot_be_looked_into_is_said() {
         message.contains("no local activation unit") && message.contains("take a run of din"),
         "{message}"
     );
+    let lr = train(&desk, "lr", &[]);
+    let look = ["visualize", "embedding", "--run", &lr, "--data", DATA, "--out", "out"];
+    assert!(desk.fails(2, &look).contains("one weight a good"));
     // Its embeddings can be seen.
     desk.ok(&["visualize", "embedding", "--run", &run, "--data", DATA, "--out", "out"]);
     let few = ["visualize", "embedding", "--run", &run, "--data", DATA, "--perplexity", "nan"];
@@ -118,6 +124,8 @@ fn suites_draw_both() {
         models = ["lr", "din"]
         seeds = [1]
         presets = ["small"]
+        [common]
+        "train.epochs" = 2
         "#,
     );
     let reproduce = ["reproduce", "--suite", "suite.toml", "--prepared", "prepared"];
@@ -128,7 +136,18 @@ fn suites_draw_both() {
     }
     let page = String::from_utf8(read("index.html")).unwrap();
     assert!(page.contains("id=\"figure5\"") && page.contains("id=\"figure6\""));
-    let before = read("embedding.json");
+    let before = read("embedding-tiny.json");
     desk.ok(&reproduce);
-    assert!(read("embedding.json") == before);
+    assert!(read("embedding-tiny.json") == before);
+
+    // Another suite adds its data, and takes nothing away.
+    let more = ["reproduce", "--suite", "more.toml", "--prepared", "prepared"];
+    let suite = std::fs::read_to_string(desk.path("suite.toml")).unwrap();
+    desk.write("more.toml", suite.replace("\"tiny\"", "\"alibaba-sim-x0.005\""));
+    desk.ok(&more);
+    assert!(read("embedding-tiny.json") == before);
+    let histograms = figure(&desk, "reports/data_histograms.json");
+    let datasets = histograms["datasets"].as_array().unwrap();
+    let names: Vec<&str> = datasets.iter().map(|of| of["dataset"].as_str().unwrap()).collect();
+    assert_eq!(names, ["alibaba-sim-x0.005", "tiny"]);
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What becomes of an id that training data did not have.
+/// What becomes of an id that the prepared data does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unknown {
     /// The reserved id 0.
@@ -163,7 +163,7 @@ impl ScoringRows {
                 match self.unknown {
                     Unknown::Reserved => Ok(()),
                     Unknown::Error => {
-                        let problem = format!("{text:?} is no id of the training data");
+                        let problem = format!("{text:?} is no id of the prepared data");
                         let remedy = "correct it, or score it as unknown by --unknown zero";
                         Err(Error::input(&self.reader.path, at, name, problem, remedy))
                     }

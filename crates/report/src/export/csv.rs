@@ -2,6 +2,45 @@
 
 use serde_json::{Map, Number, Value};
 
+/// Columns of texts, some of which may look like numbers.
+const TEXTS: [&str; 35] = [
+    "category",
+    "change",
+    "claim",
+    "config_sha256",
+    "content_sha256",
+    "dataset",
+    "exhibit",
+    "family",
+    "feature",
+    "from_config_sha256",
+    "from_run_ids",
+    "group",
+    "label",
+    "machines",
+    "model",
+    "preset",
+    "protocol",
+    "published_dataset",
+    "regularizer",
+    "row",
+    "run_id",
+    "run_ids",
+    "section",
+    "seeds",
+    "setting",
+    "settings",
+    "signature",
+    "table",
+    "text",
+    "title",
+    "to_config_sha256",
+    "to_run_ids",
+    "tried",
+    "type",
+    "variant",
+];
+
 /// Values of a table with all their digits, line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Values {
@@ -27,28 +66,22 @@ impl Values {
         text
     }
 
-    /// One object a line under the header's names. Columns of nothing but numbers have numbers, and what is
-    /// empty is null.
+    /// One object a line under the header's names. What is empty is null; the name of a column says whether it
+    /// has texts, and all others have numbers, or true and false.
     pub(crate) fn json(&self) -> String {
-        let numeric: Vec<bool> = (0..self.header.len())
-            .map(|column| {
-                let mut cells = self.lines.iter().filter_map(|line| line.get(column));
-                cells.all(|cell| cell.is_empty() || parse(cell).is_some())
-            })
-            .collect();
-        let object = |line: &Vec<String>| {
-            let pairs =
-                self.header.iter().zip(line).zip(&numeric).map(|((name, cell), numeric)| {
-                    let value = match (cell.as_str(), numeric) {
-                        ("", _) => Value::Null,
-                        (cell, true) => parse(cell).map_or(Value::Null, Value::Number),
-                        (cell, false) => Value::String(cell.into()),
-                    };
-                    ((*name).to_string(), value)
-                });
-            Value::Object(pairs.collect::<Map<_, _>>())
+        let value = |name: &str, cell: &str| match cell {
+            "" => Value::Null,
+            cell if TEXTS.contains(&name) => Value::String(cell.into()),
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            cell => parse(cell).map_or_else(|| Value::String(cell.into()), Value::Number),
         };
-        let objects: Vec<String> = self.lines.iter().map(|line| object(line).to_string()).collect();
+        let object = |line: &Vec<String>| {
+            let cells = self.header.iter().zip(line);
+            let pairs = cells.map(|(name, cell)| ((*name).to_string(), value(name, cell)));
+            Value::Object(pairs.collect::<Map<_, _>>()).to_string()
+        };
+        let objects: Vec<String> = self.lines.iter().map(object).collect();
         format!("[\n{}\n]\n", objects.join(",\n"))
     }
 }
@@ -87,16 +120,17 @@ mod tests {
     }
 
     #[test]
-    fn json_has_numbers_where_a_column_has_nothing_else() {
-        let lines = [["1", "0.5", "2"], ["20", "", "b"]];
+    fn json_has_the_types_that_the_columns_have() {
+        let lines = [["1", "0.5", "2", "true", "0012"], ["20", "", "b", "false", ""]];
         let lines = lines.iter().map(|line| line.iter().map(ToString::to_string).collect());
-        let values = Values::new(&["n", "gauc", "label"], lines.collect());
+        let header = ["n", "gauc", "label", "simulated", "run_ids"];
+        let values = Values::new(&header, lines.collect());
         let parsed: Value = serde_json::from_str(&values.json()).unwrap();
         assert_eq!(
             parsed,
             serde_json::json!([
-                {"n": 1, "gauc": 0.5, "label": "2"},
-                {"n": 20, "gauc": null, "label": "b"}
+                {"n": 1, "gauc": 0.5, "label": "2", "simulated": true, "run_ids": "0012"},
+                {"n": 20, "gauc": null, "label": "b", "simulated": false, "run_ids": null}
             ])
         );
         assert_eq!(Values::new(&["n"], vec![]).json(), "[\n\n]\n");

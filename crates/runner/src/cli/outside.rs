@@ -16,7 +16,7 @@ pub enum IdForm {
     Numbers,
 }
 
-/// What becomes of an id that the training data did not have.
+/// What becomes of an id that the prepared data does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum UnknownId {
     /// The reserved id 0; the closing line counts them

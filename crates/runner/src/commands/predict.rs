@@ -11,11 +11,18 @@ use ctr_dataset_prep::{FieldIds, ScoringRows, TableWriter, Unknown, UnknownIds, 
 use ctr_nn::{Network, ScoringMemory, sigmoid};
 use rayon::prelude::*;
 use serde_json::json;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let begun = Instant::now();
+    if same_file(&arguments.input, &arguments.output) {
+        let path = arguments.input.display();
+        anyhow::bail!(
+            "{path} is both --input and --output, which would lose the rows: write to another file"
+        );
+    }
     let stored = evaluate::load_from(&arguments.run, arguments.data.as_deref())?;
     let schema = stored.config.regularizer.features(&stored.dataset)?.schema.clone();
     let ids = ids(&stored, &schema, arguments.ids)?;
@@ -109,4 +116,10 @@ fn score(network: &Network, batch: &Batch, size: usize) -> Result<Vec<f32>> {
         )
         .collect::<ctr_nn::Result<_>>()?;
     Ok(parts.concat())
+}
+
+/// Whether two paths lead to one file.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(one).is_some_and(|one| Some(one) == real(other))
 }

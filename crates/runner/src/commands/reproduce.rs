@@ -5,6 +5,7 @@ use crate::data::Places;
 use crate::failure::is_interruption;
 use crate::job::Job;
 use crate::progress::Progress;
+use crate::regularizer::Regularizer;
 use crate::suite::Suite;
 use crate::{
     background, config, data, environment, exhibits, expected, fetch, grid, output, plan, visualize,
@@ -54,11 +55,14 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
 }
 
-/// Figures 5 and 6 of a finished run of DIN with the suite's usual settings.
+/// Figures 5 and 6 of one finished run of DIN a dataset.
 fn look_into(jobs: &[Job<'_>], runs: &Path, arguments: &ReproduceArguments) -> Result<()> {
-    // The first seed of each dataset, and honest choices before the best of the test set.
+    // Without a regularizer before with one, honest choices before the best of the test set, then the first seed.
     let mut of_din: Vec<&Job<'_>> = jobs.iter().filter(|job| job.is_plain_din()).collect();
-    of_din.sort_by_key(|job| (job.dataset.protocol == Protocol::Authors, job.seed));
+    of_din.sort_by_key(|job| {
+        let regularized = job.config.regularizer != Regularizer::None;
+        (regularized, job.dataset.protocol == Protocol::Authors, job.seed)
+    });
     let mut places: Vec<(PathBuf, &Job<'_>)> = Vec::new();
     for job in of_din {
         if places.iter().all(|(_, other)| other.dataset.id != job.dataset.id) {

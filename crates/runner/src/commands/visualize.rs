@@ -4,9 +4,9 @@ use super::evaluate;
 use super::reproduce::lock_report;
 use crate::cli::{EvalArguments, Figure, VisualizeArguments};
 use crate::output;
-use crate::visualize::{self, EmbeddingOptions, Look};
+use crate::visualize::{self, EmbeddingOptions, Look, file};
 use anyhow::{Result, bail};
-use ctr_core::{ACTIVATION_FILE, EMBEDDING_FILE};
+use ctr_core::{ACTIVATION_FILES, EMBEDDING_FILES};
 use ctr_report::{write_activation, write_embedding};
 
 pub fn visualize(arguments: &VisualizeArguments) -> Result<()> {
@@ -26,7 +26,7 @@ pub fn visualize(arguments: &VisualizeArguments) -> Result<()> {
     match arguments.figure {
         Figure::Activation => {
             let figure = visualize::activation(&look)?;
-            visualize::store(&figure, &arguments.out.join(ACTIVATION_FILE))?;
+            visualize::store(&figure, &file(&arguments.out, ACTIVATION_FILES, &stored.dataset.id))?;
             let files = write_activation(&figure, &arguments.out)?;
             output::formatted(arguments.format, &figure, || {
                 format!(
@@ -43,7 +43,7 @@ pub fn visualize(arguments: &VisualizeArguments) -> Result<()> {
         Figure::Embedding => {
             let options = EmbeddingOptions { seed: arguments.seed, perplexity };
             let figure = visualize::embedding(&look, &options)?;
-            visualize::store(&figure, &arguments.out.join(EMBEDDING_FILE))?;
+            visualize::store(&figure, &file(&arguments.out, EMBEDDING_FILES, &stored.dataset.id))?;
             let files = write_embedding(&figure, &arguments.out)?;
             output::formatted(arguments.format, &figure, || {
                 format!(

@@ -13,8 +13,6 @@ use std::sync::atomic::Ordering;
 const USERS: usize = 3;
 /// Events of a history that a picture can show.
 const EVENTS: Range<usize> = 6..13;
-/// Positive test rows that the means are over, at most.
-const ROWS: usize = 10_000;
 /// Rows at a time.
 const CHUNK: usize = 256;
 
@@ -51,10 +49,10 @@ pub fn activation(look: &Look<'_>) -> Result<ActivationFigure> {
         );
     }
     let rule = format!(
-        "Users: the first {USERS} of the test rows, in their order, with a click, a history of {} to {} events, and \
-         between a quarter and three quarters of these sharing a category with the candidate. Relevant candidate: \
-         what the user clicked. Irrelevant: the good with most clicks in training that shares no category with the \
-         relevant one or with any event.",
+        "Users: the first {USERS} of the test rows, in their order and one a user, with a click, a history of {} to {} \
+         events, between a quarter and three quarters of these sharing a category with the candidate, and an irrelevant \
+         candidate. Relevant candidate: what the user clicked. Irrelevant: the good with most clicks in training that \
+         shares no category with the relevant one or with any event.",
         EVENTS.start,
         EVENTS.end - 1
     );
@@ -133,12 +131,12 @@ struct Means {
     other: f64,
 }
 
-/// Means over the first positive rows that have events of both kinds.
+/// Means over the positive rows that have events of both kinds.
 fn means(look: &Look<'_>, goods: &Goods<'_>, positives: &[u32]) -> Result<Means> {
     let mut batch = Batch::default();
     let mut found = Vec::new();
     let mut relative = true;
-    for rows in positives[..positives.len().min(ROWS)].chunks(CHUNK) {
+    for rows in positives.chunks(CHUNK) {
         if interrupt::flag().load(Ordering::Relaxed) {
             return Err(
                 crate::failure::Failure::Interrupted("figure 5 was not drawn".into()).into()

@@ -56,10 +56,15 @@ pub fn embedding(look: &Look<'_>, options: &EmbeddingOptions) -> Result<Embeddin
     let (probabilities, history) = probabilities(look, &goods, row, &wanted)?;
     let labels: Vec<u32> = points.iter().map(|&(category, _)| category).collect();
     let places: Vec<&[f32]> = map.iter().map(|place| &place[..]).collect();
+    let size = if each == GOODS {
+        format!("with at least {GOODS} goods, {CATEGORIES} at most")
+    } else {
+        format!("with most goods, for fewer than two have {GOODS}")
+    };
     let rule = format!(
-        "Categories: the {} with most goods that have no other category and at least one click in training. Goods: \
-         the {each} of each with most clicks. User: the first of the test rows, in their order, with a click and at \
-         least {HISTORY} events.",
+        "Categories: the {} largest {size}; goods count that have no other category and at least one click in training. \
+         Goods: the {each} of each with most clicks. User: the first of the test rows, in their order, with a click and \
+         at least {HISTORY} events.",
         categories.len()
     );
     let name = |vocabulary: usize, id| look.names[vocabulary].name(id).to_string();
@@ -92,18 +97,21 @@ pub fn embedding(look: &Look<'_>, options: &EmbeddingOptions) -> Result<Embeddin
     })
 }
 
+/// A category and its goods.
+type Category = (u32, Vec<u32>);
+
 /// The largest categories, each with its goods, most clicked first; and how many goods all of them have.
-fn categories(goods: &Goods<'_>) -> Result<(Vec<(u32, Vec<u32>)>, usize)> {
+fn categories(goods: &Goods<'_>) -> Result<(Vec<Category>, usize)> {
     let mut of: std::collections::BTreeMap<u32, Vec<u32>> = std::collections::BTreeMap::new();
     for good in goods.by_clicks() {
         if let ([category], true) = (goods.categories(good), goods.clicks[good as usize] > 0) {
             of.entry(*category).or_default().push(good);
         }
     }
-    let mut largest: Vec<(u32, Vec<u32>)> = of.into_iter().collect();
+    let mut largest: Vec<Category> = of.into_iter().collect();
     largest.sort_by_key(|(_, goods)| std::cmp::Reverse(goods.len()));
     largest.truncate(CATEGORIES);
-    // As many categories as have the paper's number of goods; with none of that size, the three largest.
+    // As many categories as have the paper's number of goods; when fewer than two have, the three largest.
     let large = largest.iter().filter(|(_, goods)| goods.len() >= GOODS).count();
     largest.truncate(if large >= 2 { large } else { 3 });
     let each = largest.iter().map(|(_, goods)| goods.len()).min().unwrap_or(0).min(GOODS);
@@ -121,7 +129,14 @@ fn table<'l>(look: &'l Look<'_>) -> Result<&'l EmbeddingTable> {
     let of_goods = tables.filter(
         |table| matches!(&table.source, TableSource::Fields(fields) if fields.contains(&good)),
     );
-    of_goods.max_by_key(|table| table.dim).context("the model has no embedding of goods")
+    let widest =
+        of_goods.max_by_key(|table| table.dim).context("the model has no table of goods")?;
+    if widest.dim < 2 {
+        bail!(
+            "the model has one weight a good, which is no embedding: take a run of another model"
+        );
+    }
+    Ok(widest)
 }
 
 /// The test row whose user looks at the goods.

@@ -1,7 +1,7 @@
 //! What the rows of the datasets are like, for the report.
 
 use super::goods::Goods;
-use super::store;
+use super::{read, store};
 use anyhow::Result;
 use ctr_core::{
     DataHistograms, Dataset, DatasetHistograms, DoublingBuckets, FIGURES_SCHEMA_VERSION,
@@ -10,16 +10,22 @@ use ctr_core::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Writes histograms of the datasets' training rows into a reports folder.
+/// Writes histograms of the datasets' training rows into a reports folder, beside those of other datasets there.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write_histograms(datasets: &[Dataset], out: &Path) -> Result<()> {
-    let figure = DataHistograms {
-        schema_version: FIGURES_SCHEMA_VERSION,
-        datasets: datasets.iter().map(histograms).collect(),
-    };
-    store(&figure, &out.join(HISTOGRAMS_FILE))
+    let path = out.join(HISTOGRAMS_FILE);
+    let known = read::<DataHistograms>(&path)
+        .filter(|known| known.schema_version == FIGURES_SCHEMA_VERSION);
+    let mut all: Vec<DatasetHistograms> = known.map(|known| known.datasets).unwrap_or_default();
+    for fresh in datasets.iter().map(histograms) {
+        all.retain(|other| (&other.dataset, other.protocol) != (&fresh.dataset, fresh.protocol));
+        all.push(fresh);
+    }
+    all.sort_by_cached_key(|of| (of.simulated, of.dataset.clone(), of.protocol.to_string()));
+    let figure = DataHistograms { schema_version: FIGURES_SCHEMA_VERSION, datasets: all };
+    store(&figure, &path)
 }
 
 fn histograms(dataset: &Dataset) -> DatasetHistograms {

@@ -6,10 +6,11 @@ mod goods;
 mod histograms;
 
 use crate::config::RunConfig;
+use crate::failure::is_interruption;
 use crate::job;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
-    ACTIVATION_FILE, Dataset, EMBEDDING_FILE, FIGURES_SCHEMA_VERSION, FigureSource, RunRecord,
+    ACTIVATION_FILES, Dataset, EMBEDDING_FILES, FIGURES_SCHEMA_VERSION, FigureSource, RunRecord,
     Status, write_atomic,
 };
 use ctr_dataset_prep::{Keys, read_keys};
@@ -17,7 +18,7 @@ use ctr_nn::Network;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use activation::activation;
 pub use embedding::{EmbeddingOptions, embedding};
@@ -68,40 +69,34 @@ impl<'d> Look<'d> {
             dataset: self.dataset.id.clone(),
             content_sha256: self.dataset.content_sha256.clone(),
             simulated: self.dataset.simulated,
+            titled: self.names.first().is_some_and(|keys| !keys.titles.is_empty()),
             rule,
         }
     }
 }
 
-/// Writes both figures of each run: those of the run that shows most under the plain names, the others' with their
-/// dataset. Most shows real data before simulated, and data with titles before data with keys. `runs` are directories
-/// with their data and the data's folder, one a dataset, of models with an activation unit. What a figure cannot be
-/// drawn for is told, not an error.
+/// The file of a figure's numbers in a reports folder, by the beginning of its name.
+pub fn file(out: &Path, begin: &str, dataset: &str) -> PathBuf {
+    out.join(format!("{begin}{dataset}.json"))
+}
+
+/// Writes both figures of each run. `runs` are directories with their data and the data's folder, one a dataset, of
+/// models with an activation unit. What a figure cannot be drawn for is told, not an error.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write_both(runs: &[(&Path, &Dataset, &Path)], out: &Path) -> Result<()> {
-    let mut looks: Vec<Look<'_>> = Vec::new();
     for &(directory, dataset, folder) in runs {
-        match Look::new(directory, dataset, folder) {
-            Ok(look) => looks.push(look),
+        let look = match Look::new(directory, dataset, folder) {
+            Ok(look) => look,
             Err(error) => {
                 tracing::info!("{}: no figures 5 and 6 of it: {error:#}", directory.display());
+                continue;
             }
-        }
-    }
-    // The sort is stable.
-    looks.sort_by_key(|look| {
-        (look.dataset.simulated, look.names.first().is_none_or(|keys| keys.titles.is_empty()))
-    });
-    for (place, look) in looks.iter().enumerate() {
-        let file = |name: &str| match place {
-            0 => out.join(name),
-            _ => out.join(name.replace(".json", &format!("-{}.json", look.dataset.id))),
         };
-        write_one("figure 5", look, &file(ACTIVATION_FILE), activation)?;
+        write_one("figure 5", &look, &file(out, ACTIVATION_FILES, &dataset.id), activation)?;
         let map = |look: &Look<'_>| embedding(look, &EmbeddingOptions::default());
-        write_one("figure 6", look, &file(EMBEDDING_FILE), map)?;
+        write_one("figure 6", &look, &file(out, EMBEDDING_FILES, &dataset.id), map)?;
     }
     Ok(())
 }
@@ -118,9 +113,8 @@ fn write_one<F: Serialize>(
     }
     match make(look) {
         Ok(figure) => store(&figure, path),
+        Err(error) if is_interruption(&error) => Err(error),
         Err(error) => {
-            // One of other weights says nothing of these.
-            let _ = std::fs::remove_file(path);
             tracing::info!("{}: no {name}: {error:#}", look.dataset.id);
             Ok(())
         }
@@ -140,7 +134,7 @@ fn is_of(path: &Path, look: &Look<'_>) -> bool {
     })
 }
 
-/// A figure that was stored; none when there is none, or one that this version does not read.
+/// Numbers that were stored; none when there are none, or such as this version does not read.
 fn read<F: DeserializeOwned>(path: &Path) -> Option<F> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
