@@ -136,11 +136,11 @@ function values(plot, axes) {
     cursor.hidden = box.hidden = false;
     // On a phone only a part of the picture is seen.
     const seen = plot.closest(".picture");
-    const right = Math.min(width, seen.scrollLeft + seen.clientWidth);
+    const edge = Math.min(width, seen.scrollLeft + seen.clientWidth);
     const beside = share * width + 12;
-    const fits = beside + box.offsetWidth <= right;
+    const fits = beside + box.offsetWidth <= edge;
     const leftmost = Math.max(0, fits ? beside : share * width - 12 - box.offsetWidth);
-    box.style.left = `${Math.max(0, Math.min(leftmost, right - box.offsetWidth))}px`;
+    box.style.left = `${Math.max(0, Math.min(leftmost, edge - box.offsetWidth))}px`;
     const highest = pointer === undefined ? top * height + 8 : pointer - box.offsetHeight / 2;
     box.style.top = `${Math.max(0, Math.min(highest, height - box.offsetHeight))}px`;
     current = { axis, x: at };

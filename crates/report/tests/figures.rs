@@ -1,4 +1,5 @@
 //! Figures 5 and 6: drawn from numbers beside the records, and refused when the numbers are none.
+#![allow(clippy::unwrap_used)] // helpers outside of test functions may panic too
 
 mod support;
 
