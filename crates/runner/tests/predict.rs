@@ -146,6 +146,40 @@ fn bad_input_is_named_by_file_row_and_column() {
     assert_eq!(code, Some(2));
     assert!(text.contains("a.csv, line 3, field behaviors.goods_id: \"new\""), "{text}");
 
+    // What the run's history limit cuts off is no unknown id.
+    desk.ok(&[
+        "train",
+        "--model",
+        "din",
+        "--data",
+        TINY,
+        "--out",
+        "short",
+        "--max-steps",
+        "5",
+        "--set",
+        "train.max_history=1",
+    ]);
+    let cut = row(["7", "0", &format!("new|{goods}"), &format!("{cates}|{cates}"), goods, cates]);
+    desk.write("cut.csv", &cut);
+    let short = [
+        "predict",
+        "--run",
+        "short",
+        "--input",
+        "cut.csv",
+        "--output",
+        "out.csv",
+        "--unknown",
+        "error",
+    ];
+    assert!(desk.ok(&short).contains("no unknown ids"));
+    std::fs::remove_file(desk.path("out.csv")).unwrap();
+
+    let onto_itself = ["predict", "--run", "run", "--input", "cut.csv", "--output", "./cut.csv"];
+    assert!(desk.fails(2, &onto_itself).contains("would lose the rows"));
+    assert_eq!(std::fs::read_to_string(desk.path("cut.csv")).unwrap(), cut);
+
     let ragged = row(["7", "0", goods, "", goods, cates]);
     let (code, text) = predict("b.csv", ragged, &[]);
     assert_eq!(code, Some(2));

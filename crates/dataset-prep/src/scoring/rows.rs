@@ -258,22 +258,31 @@ fn read_field(
     let mut offsets = if place.history { vec![0] } else { Vec::new() };
     let mut given = Vec::new();
     let (mut ids, mut ends, mut events) = (Vec::new(), Vec::new(), 0);
+    let mut unknown: Vec<(usize, String)> = Vec::new();
     for row in 0..piece.rows {
         let at = piece.first.plus(row as u64);
+        let mut count = 0;
         let id = |text: &str| {
             let id = place.ids.id(text).map_err(|problem| {
                 let remedy = "give the number of an id, or name ids by --ids keys";
                 Error::input(&reader.path, at, name, problem, remedy)
             })?;
             if id.is_none() {
-                missing(at, text)?;
+                unknown.push((count, text.to_string()));
             }
+            count += 1;
             Ok(place.ids.filtered(id.unwrap_or(0), place.history))
         };
         nested.each(row, (place.history, place.many), id, &mut ids, &mut ends)?;
         let stay = max_history.filter(|_| place.history).map_or(ends.len(), |most| most as usize);
         let first = ends.len().saturating_sub(stay);
         let mut start = if first == 0 { 0 } else { ends[first - 1] as usize };
+        // What the limit cuts off is not scored.
+        for (number, text) in unknown.drain(..) {
+            if number >= start {
+                missing(at, &text)?;
+            }
+        }
         for &end in &ends[first..] {
             column.ids.extend_from_slice(&ids[start..end as usize]);
             start = end as usize;
