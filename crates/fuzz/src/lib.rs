@@ -74,12 +74,20 @@ pub fn open_with_manifest(data: &[u8]) {
 
 /// Reads a run record.
 pub fn read_record(data: &[u8]) {
-    with_file("record.json", data, |_| (), |folder| {
-        if let Ok(record) = ctr_report::read_record(&folder.join("record.json")) {
-            let text = serde_json::to_string(&record).expect("a record is JSON");
-            assert!(serde_json::from_str::<ctr_core::RunRecord>(&text).is_ok(), "it comes back");
-        }
-    });
+    with_file(
+        "record.json",
+        data,
+        |_| (),
+        |folder| {
+            if let Ok(record) = ctr_report::read_record(&folder.join("record.json")) {
+                let text = serde_json::to_string(&record).expect("a record is JSON");
+                assert!(
+                    serde_json::from_str::<ctr_core::RunRecord>(&text).is_ok(),
+                    "it comes back"
+                );
+            }
+        },
+    );
 }
 
 /// Reads a file of tensors into small weights.
@@ -92,7 +100,7 @@ pub fn read_checkpoint(data: &[u8]) {
     if let Ok(tensors) = NamedTensors::from_bytes(data)
         && weights.import(&tensors).is_ok()
     {
-        assert_eq!(weights.export().to_bytes().is_ok(), true, "it goes back");
+        assert!(weights.export().to_bytes().is_ok(), "it goes back");
     }
 }
 
@@ -106,7 +114,12 @@ pub fn read_suite(data: &[u8]) {
 /// Reads a configuration file of DIN: JSON after a first byte `{`, else TOML.
 pub fn read_configuration(data: &[u8]) {
     let name = if data.first() == Some(&b'{') { "c.json" } else { "c.toml" };
-    with_file(name, data, |_| (), |folder| {
-        let _ = ctr_runner::check_configuration(&folder.join(name));
-    });
+    with_file(
+        name,
+        data,
+        |_| (),
+        |folder| {
+            let _ = ctr_runner::check_configuration(&folder.join(name));
+        },
+    );
 }
