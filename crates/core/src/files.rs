@@ -1,6 +1,7 @@
 //! Writing files so that a crash leaves the old content or the new, never half of it.
 
 use crate::{Error, Result};
+use std::fs::TryLockError;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,8 @@ impl AtomicFile {
             .permissions_like_a_plain_file()
             .tempfile_in(folder)
             .map_err(|source| Error::Write { path: path.to_path_buf(), source })?;
+        // For `remove_half_written`: the dead hold no lock. Where a system has none, there is nobody to tell.
+        let _ = file.as_file().try_lock();
         Ok(Self { path: path.to_path_buf(), file })
     }
 
@@ -73,14 +76,20 @@ impl Write for AtomicFile {
     }
 }
 
-/// Removes what [`write_atomic`] leaves in a folder when the process is killed. For a folder that nobody else writes
-/// to at the time.
+/// Removes what [`AtomicFile`] and [`write_atomic`] leave in a folder when their process is killed, and nothing that a
+/// living process writes.
 pub fn remove_half_written(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && !is_held(&entry.path()) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether somebody is at a file.
+fn is_held(path: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 /// How the names of files begin that are not whole.
@@ -127,6 +136,18 @@ mod tests {
         }
         remove_half_written(folder.path());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_living_process_writes_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = AtomicFile::new(&folder.path().join("scores.csv")).unwrap();
+        file.write_all(b"1").unwrap();
+        remove_half_written(folder.path());
+        file.write_all(b"2").unwrap();
+        file.finish().unwrap();
+        assert_eq!(std::fs::read(folder.path().join("scores.csv")).unwrap(), b"12");
     }
 
     #[test]
