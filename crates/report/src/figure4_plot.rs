@@ -6,7 +6,7 @@ use crate::hover::{self, PlotLine};
 use crate::legend::{self, Entry, Sample};
 use crate::marks::draw_mark;
 use crate::picture::{self, Canvas, Drawing, Painted, SCALE};
-use crate::plot::{TEXT, TITLE, fit, font, px};
+use crate::plot::{TEXT, TITLE, fit, font, px, rgb};
 use crate::{Result, format};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -164,8 +164,7 @@ impl Regularization {
 }
 
 fn color(line: &RegularizerLine) -> RGBColor {
-    let (red, green, blue) = line.color;
-    RGBColor(red, green, blue)
+    rgb(line.color)
 }
 
 /// Every few points, at other places for other marks, so that lines that lie together show both.

@@ -3,7 +3,7 @@
 use crate::models;
 use crate::picture::{self, Canvas, Drawing, Painted, SCALE};
 use crate::pictures::{self, Files, Shown};
-use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
+use crate::plot::{Drawn, TEXT, TITLE, fit, font, px, rgb};
 use crate::{Error, Result, format, stored};
 use ctr_core::{ACTIVATION_FILES, ActivatedUser, ActivationFigure, NamedGood};
 use plotters::prelude::*;
@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::{Path, PathBuf};
 
 /// The files' name without an ending.
-const STEM: &str = "figure5_activation";
+pub(crate) const STEM: &str = "figure5_activation";
 
 /// Width of the picture in final pixels, and of the events' names at its left.
 const WIDTH: u32 = 1000;
@@ -207,8 +207,4 @@ fn with_categories(good: &NamedGood) -> String {
         format!("{} ({})", good.name, good.categories.join(", "))
     };
     name.chars().take(LETTERS).collect()
-}
-
-fn rgb((red, green, blue): models::Color) -> RGBColor {
-    RGBColor(red, green, blue)
 }

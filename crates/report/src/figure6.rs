@@ -12,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::{Path, PathBuf};
 
 /// The files' name without an ending.
-const STEM: &str = "figure6_embedding";
+pub(crate) const STEM: &str = "figure6_embedding";
 
 /// The picture in final pixels: title, map, scale of colors with the categories.
 const WIDTH: u32 = 1000;

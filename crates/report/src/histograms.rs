@@ -3,7 +3,7 @@
 use crate::models;
 use crate::picture::{self, Canvas, Drawing, Painted, SCALE};
 use crate::pictures::{self, Files, Shown};
-use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
+use crate::plot::{Drawn, TEXT, TITLE, fit, font, px, rgb};
 use crate::{Result, format, stored};
 use ctr_core::{DataHistograms, DatasetHistograms, DoublingBuckets, HISTOGRAMS_FILE};
 use plotters::prelude::*;
@@ -77,7 +77,6 @@ fn draw_buckets(words: &str, buckets: &DoublingBuckets, area: &Canvas) -> Drawn 
         area.draw(&Text::new("none", (width / 2, floor / 2), middle(VPos::Center)))?;
         return Ok(());
     }
-    let (red, green, blue) = models::color("deepfm");
     let margin = px(12);
     let step = (width - 2 * margin) / buckets.0.len() as i32;
     // Above the highest bar stands its number.
@@ -86,7 +85,7 @@ fn draw_buckets(words: &str, buckets: &DoublingBuckets, area: &Canvas) -> Drawn 
         let (left, right) = (margin + step * bucket as i32, margin + step * (bucket as i32 + 1));
         let top = floor - (f64::from(room) * count as f64 / most as f64).round() as i32;
         let bar = [(left + px(1), top), (right - px(1), floor)];
-        area.draw(&Rectangle::new(bar, RGBColor(red, green, blue).filled()))?;
+        area.draw(&Rectangle::new(bar, rgb(models::color("deepfm")).filled()))?;
         if count == most {
             let place = ((left + right) / 2, top - px(4));
             area.draw(&Text::new(format::count(count), place, middle(VPos::Bottom)))?;

@@ -4,9 +4,8 @@ use crate::Result;
 use crate::intervals::{Interval, IntervalRow, Intervals, Series, digits, tidy};
 use crate::legend::{self, Entry, Sample};
 use crate::marks::draw_mark;
-use crate::models;
 use crate::picture::{self, Canvas, Drawing, SCALE};
-use crate::plot::{Drawn, TEXT, TITLE, fit, font, px};
+use crate::plot::{Drawn, TEXT, TITLE, fit, font, px, rgb};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -228,10 +227,6 @@ impl Intervals {
         let known = self.series.get(series);
         known.map_or((RGBColor(110, 110, 110), 0), |series| (rgb(series.color), series.mark))
     }
-}
-
-fn rgb((red, green, blue): models::Color) -> RGBColor {
-    RGBColor(red, green, blue)
 }
 
 fn row_height(row: &IntervalRow) -> u32 {

@@ -104,12 +104,17 @@ pub(crate) fn regularization(slices: &[Slice], files: &mut Files) -> Result<Vec<
         pictures.push(Shown { protocol: Some(slice.block.protocol), ..shown });
     }
     let main = compared().position(Slice::is_alibaba_kin).unwrap_or(0);
+    copy(files, pictures.get(main), FIGURE4);
+    Ok(pictures)
+}
+
+/// Puts a picture's files among the others under a second name.
+fn copy(files: &mut Files, picture: Option<&Shown>, stem: &str) {
     for ending in ["png", "svg"] {
         let name = |stem: &str| format!("{stem}.{ending}");
-        let file = pictures.get(main).and_then(|picture| files.get(&name(&picture.stem))).cloned();
-        files.extend(file.map(|file| (name(FIGURE4), file)));
+        let file = picture.and_then(|picture| files.get(&name(&picture.stem))).cloned();
+        files.extend(file.map(|file| (name(stem), file)));
     }
-    Ok(pictures)
 }
 
 /// Draws the ablations of all slices.
@@ -132,18 +137,18 @@ pub(crate) fn wrong_ways(exhibited: &[Exhibited], files: &mut Files) -> Result<V
 /// Draws a figure of each dataset, and that of the first one under its plain name too.
 pub(crate) fn one_a_dataset<F>(
     figures: &[F],
+    stem: &str,
     files: &mut Files,
     draw_into: impl Fn(&F, &str, &mut Files) -> Result<Shown>,
     source: impl Fn(&F) -> &FigureSource,
 ) -> Result<Vec<Shown>> {
-    if let Some(first) = figures.first() {
-        draw_into(first, "", files)?;
-    }
     let each = |figure: &F| {
         let more = format!("-{}", format::file_name(&source(figure).dataset));
-        draw_into(figure, &more, files)
+        draw_into(figure, &more, &mut *files)
     };
-    figures.iter().map(each).collect()
+    let shown: Vec<Shown> = figures.iter().map(each).collect::<Result<_>>()?;
+    copy(files, shown.first(), stem);
+    Ok(shown)
 }
 
 fn panel(dataset: &DatasetStudy, block: usize, references: &References) -> Panel {

@@ -4,6 +4,7 @@ use crate::curves::{Curve, Point, line, within};
 use crate::hover::{self, PlotLine};
 use crate::legend::{self, Sample};
 use crate::marks::draw_mark;
+use crate::models;
 use crate::overlay::Log;
 use crate::picture::{self, Canvas, Drawing, FONT, Painted, SCALE};
 use crate::{Result, format};
@@ -185,7 +186,11 @@ fn lines(curves: &[Curve]) -> Vec<PlotLine> {
 }
 
 fn color(curve: &Curve) -> RGBColor {
-    let (red, green, blue) = curve.color;
+    rgb(curve.color)
+}
+
+/// A color of the models as plotters has it.
+pub(crate) fn rgb((red, green, blue): models::Color) -> RGBColor {
     RGBColor(red, green, blue)
 }
 

@@ -193,10 +193,17 @@ pub fn write_report(options: &ReportOptions, background: &Background) -> Result<
     let wrong = pictures::wrong_ways(&exhibits, &mut files)?;
     let of_data = histograms.iter().map(|figure| histograms::draw_into(figure, &mut files));
     let of_data = of_data.collect::<Result<Vec<_>>>()?;
-    let figure5 =
-        pictures::one_a_dataset(&activation, &mut files, figure5::draw_into, |of| &of.source)?;
+    let figure5 = pictures::one_a_dataset(
+        &activation,
+        figure5::STEM,
+        &mut files,
+        figure5::draw_into,
+        |of| &of.source,
+    )?;
     let figure6 =
-        pictures::one_a_dataset(&embedding, &mut files, figure6::draw_into, |of| &of.source)?;
+        pictures::one_a_dataset(&embedding, figure6::STEM, &mut files, figure6::draw_into, |of| {
+            &of.source
+        })?;
     let page = html::render(
         study,
         &warnings,

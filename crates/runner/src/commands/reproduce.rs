@@ -47,10 +47,10 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
         let written = exhibits::write_all(&exhibited, &runs, workers)?;
         tracing::info!("{written} runs scored in wrong ways on purpose, for the exhibits");
     }
-    let lock = lock_report(&arguments.out)?;
+    let _lock = lock_report(&arguments.out)?;
     visualize::write_histograms(&datasets, &arguments.out)?;
     look_into(&jobs, &runs, arguments)?;
-    let summary = write_report(&runs, &arguments.out, lock.as_ref())?;
+    let summary = write_report(&runs, &arguments.out)?;
     tracing::info!("{ended}; the report is {}", arguments.out.join("index.html").display());
     if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
 }
@@ -69,14 +69,11 @@ fn look_into(jobs: &[Job<'_>], runs: &Path, arguments: &ReproduceArguments) -> R
             places.push((runs.join(job.directory_name()?), job));
         }
     }
-    let folders: Vec<PathBuf> =
-        places.iter().map(|(_, job)| arguments.prepared.join(&job.dataset.id)).collect();
-    let looked: Vec<_> = places
-        .iter()
-        .zip(&folders)
-        .map(|((directory, job), folder)| (directory.as_path(), job.dataset, folder.as_path()))
-        .collect();
-    visualize::write_both(&looked, &arguments.out)
+    for (directory, job) in places {
+        let folder = arguments.prepared.join(&job.dataset.id);
+        visualize::write_both(&directory, job.dataset, &folder, &arguments.out)?;
+    }
+    Ok(())
 }
 
 /// The suite's datasets that are there, under each of its protocols. When none is, that for newcomers,
@@ -215,8 +212,8 @@ impl Listed {
 }
 
 pub fn report(arguments: &ReportArguments) -> Result<()> {
-    let lock = lock_report(&arguments.out)?;
-    write_report(&arguments.runs, &arguments.out, lock.as_ref()).map(|_| ())
+    let _lock = lock_report(&arguments.out)?;
+    write_report(&arguments.runs, &arguments.out).map(|_| ())
 }
 
 /// The right to write into a folder of reports, which is made if need be and swept of what a killed process left; none
@@ -233,8 +230,8 @@ pub fn lock_report(out: &Path) -> Result<Option<FileLock>> {
     Ok(lock)
 }
 
-/// Writes the report of all runs. Of two processes the later one sees all of them, and its report is the one that stays.
-fn write_report(runs: &Path, out: &Path, _lock: Option<&FileLock>) -> Result<ReportSummary> {
+/// Writes the report of all runs, for who has [`lock_report`]. Of two processes the later one sees all of them, and its report is the one that stays.
+fn write_report(runs: &Path, out: &Path) -> Result<ReportSummary> {
     let options = ReportOptions { runs: runs.to_path_buf(), out: out.to_path_buf() };
     let background =
         Background { scores: Some(&background::test_scores), defaults: Some(&config::default_of) };

@@ -2,7 +2,7 @@
 
 use super::evaluate;
 use super::reproduce::lock_report;
-use crate::cli::{EvalArguments, Figure, VisualizeArguments};
+use crate::cli::{Figure, VisualizeArguments};
 use crate::output;
 use crate::visualize::{self, EmbeddingOptions, Look, file};
 use anyhow::{Result, bail};
@@ -14,13 +14,7 @@ pub fn visualize(arguments: &VisualizeArguments) -> Result<()> {
     if !(perplexity >= 1.0 && perplexity.is_finite()) {
         bail!("--perplexity {perplexity}: expected a number from 1");
     }
-    let stored = evaluate::load(&EvalArguments {
-        run: Some(arguments.run.clone()),
-        positional: None,
-        data: arguments.data.clone(),
-        threads: None,
-        format: arguments.format,
-    })?;
+    let stored = evaluate::load_from(&arguments.run, arguments.data.as_deref())?;
     let look = Look::new(&stored.directory, &stored.dataset, &stored.folder)?;
     let _lock = lock_report(&arguments.out)?;
     match arguments.figure {

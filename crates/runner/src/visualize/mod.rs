@@ -80,25 +80,22 @@ pub fn file(out: &Path, begin: &str, dataset: &str) -> PathBuf {
     out.join(format!("{begin}{dataset}.json"))
 }
 
-/// Writes both figures of each run. `runs` are directories with their data and the data's folder, one a dataset, of
-/// models with an activation unit. What a figure cannot be drawn for is told, not an error.
+/// Writes both figures of the run in `directory`, which was trained on `dataset`, prepared in `folder`. What a figure
+/// cannot be drawn for is told, not an error.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_both(runs: &[(&Path, &Dataset, &Path)], out: &Path) -> Result<()> {
-    for &(directory, dataset, folder) in runs {
-        let look = match Look::new(directory, dataset, folder) {
-            Ok(look) => look,
-            Err(error) => {
-                tracing::info!("{}: no figures 5 and 6 of it: {error:#}", directory.display());
-                continue;
-            }
-        };
-        write_one("figure 5", &look, &file(out, ACTIVATION_FILES, &dataset.id), activation)?;
-        let map = |look: &Look<'_>| embedding(look, &EmbeddingOptions::default());
-        write_one("figure 6", &look, &file(out, EMBEDDING_FILES, &dataset.id), map)?;
-    }
-    Ok(())
+pub fn write_both(directory: &Path, dataset: &Dataset, folder: &Path, out: &Path) -> Result<()> {
+    let look = match Look::new(directory, dataset, folder) {
+        Ok(look) => look,
+        Err(error) => {
+            tracing::info!("{}: no figures 5 and 6 of it: {error:#}", directory.display());
+            return Ok(());
+        }
+    };
+    write_one("figure 5", &look, &file(out, ACTIVATION_FILES, &dataset.id), activation)?;
+    let map = |look: &Look<'_>| embedding(look, &EmbeddingOptions::default());
+    write_one("figure 6", &look, &file(out, EMBEDDING_FILES, &dataset.id), map)
 }
 
 /// Writes a figure that is not there yet.
