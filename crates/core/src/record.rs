@@ -89,8 +89,11 @@ pub struct Environment {
     pub os: String,
     /// Processor.
     pub cpu: String,
-    /// Threads the run was allowed.
+    /// Threads the run was allowed; on each rank, where several processes did it.
     pub threads: u64,
+    /// Processes that did the run together, where it was not one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<u64>,
     /// Compiler.
     pub rustc: String,
     /// Versions of this project and of the crates that compute.
@@ -110,6 +113,9 @@ pub struct Timing {
     pub eval_samples_per_second: f64,
     /// Largest resident memory of the process so far, where the system tells.
     pub peak_rss_bytes: Option<u64>,
+    /// Bytes that the first of several ranks gave to the others in a training step, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_bytes_per_step: Option<f64>,
 }
 
 /// One evaluation. Losses are means over rows (natural logarithm).
@@ -266,6 +272,7 @@ pub(crate) mod tests {
                 os: String::new(),
                 cpu: String::new(),
                 threads: 1,
+                ranks: None,
                 rustc: String::new(),
                 versions: BTreeMap::new(),
             },

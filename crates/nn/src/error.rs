@@ -36,6 +36,9 @@ pub enum Error {
     /// Threads that could not be started.
     #[error("cannot start threads: {0}")]
     Threads(String),
+    /// Another rank of a step that several do together is gone.
+    #[error("{0}")]
+    Rank(String),
     /// A loss that is infinite or not a number.
     #[error("the loss became {loss} at step {step}: lower the learning rate or clip the gradient")]
     Diverged {

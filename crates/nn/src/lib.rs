@@ -3,6 +3,7 @@
 mod activations;
 mod builder;
 mod derived;
+mod distributed;
 mod error;
 mod exchange;
 mod exhibits;
@@ -30,6 +31,7 @@ mod weights;
 
 pub use activations::Activations;
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
+pub use distributed::{Alone, Communicator, Parcels, ThreadRanks, share_of};
 pub use error::{Error, Result};
 pub use frame::{
     EmbeddingMlp, EmbeddingMlpConfig, FieldTables, LinearPart, embed_group, table_per_vocabulary,

@@ -1,5 +1,6 @@
 //! A model with its weights.
 
+use crate::distributed::{Alone, Communicator};
 use crate::lookup::IdColumns;
 use crate::memory::Pool;
 use crate::regularizer::{FeatureDropout, RowPenalties};
@@ -8,6 +9,7 @@ use crate::step::StepMemory;
 use crate::{Error, Graph, Matrix, Optimizer, Result, Scoring, Tape, Training, Weights};
 use ctr_core::{Batch, SeedStreams};
 use dfdx::prelude::Cpu;
+use std::sync::Arc;
 
 /// What distinguishes one model from another: the way from a batch to logits.
 pub trait Architecture: Send + Sync + 'static {
@@ -87,6 +89,8 @@ pub struct StepReport {
     pub loss: f64,
     /// Global norm of the gradient before clipping, where the optimizer clips.
     pub gradient_norm: Option<f64>,
+    /// Whether a rank wishes to stop, see [`Network::wants_stop`]; all ranks are told alike.
+    pub stop: bool,
 }
 
 /// Memory reused from one scoring call to the next.
@@ -105,6 +109,11 @@ pub struct Network {
     pub penalties: RowPenalties,
     /// Dropout of feature ids in training steps; none at first.
     pub dropout: Option<FeatureDropout>,
+    /// Those who do each step together with this process; nobody at first. All must have the same weights, and
+    /// are given the same batches.
+    pub ranks: Arc<dyn Communicator>,
+    /// Told to all ranks in the next step.
+    pub wants_stop: bool,
     memory: StepMemory,
 }
 
@@ -116,6 +125,8 @@ impl Network {
             weights,
             penalties: RowPenalties::default(),
             dropout: None,
+            ranks: Arc::new(Alone),
+            wants_stop: false,
             memory: StepMemory::default(),
         }
     }
@@ -126,9 +137,9 @@ impl Network {
     /// # Errors
     /// When the batch is empty or does not fit the model.
     pub fn gradients(&mut self, batch: &Batch) -> Result<BatchGradients> {
-        let Self { model, weights, penalties, dropout: _, memory } = self;
+        let Self { model, weights, penalties, ranks, memory, .. } = self;
         let ids = IdColumns::new(weights, batch)?;
-        let loss = memory.pass(&**model, weights, &ids, batch, penalties)?.loss;
+        let loss = memory.pass(&**model, weights, &ids, batch, penalties, (ranks, false))?.loss;
         let mut sums = memory.sums(weights, &ids);
         sums.dense.iter_mut().for_each(crate::sums::DenseSum::run);
         for part in sums.tables.iter_mut().flatten() {
@@ -158,14 +169,15 @@ impl Network {
     /// When the batch does not fit, or [`Error::Diverged`] when the loss is not finite; the weights are
     /// then those before the step.
     pub fn train_step(&mut self, batch: &Batch, optimizer: &mut Optimizer) -> Result<StepReport> {
-        let Self { model, weights, penalties, dropout, memory } = self;
+        let Self { model, weights, penalties, dropout, ranks, wants_stop, memory } = self;
         // After a step nothing is outdated; before the first, all.
         weights.parameters.iter_mut().for_each(crate::Parameter::refresh);
         let mut ids = IdColumns::new(weights, batch)?;
         if let Some(dropout) = dropout {
             dropout.apply(&mut ids, batch, optimizer.steps() + 1);
         }
-        let passed = memory.pass(&**model, weights, &ids, batch, penalties)?;
+        let passed =
+            memory.pass(&**model, weights, &ids, batch, penalties, (ranks, *wants_stop))?;
         if !passed.loss.is_finite() {
             return Err(Error::Diverged { step: optimizer.steps() + 1, loss: passed.loss });
         }
@@ -174,7 +186,7 @@ impl Network {
         for (id, seen) in &passed.moved_statistics {
             weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }
-        Ok(StepReport { loss: passed.loss, gradient_norm })
+        Ok(StepReport { loss: passed.loss, gradient_norm, stop: passed.stop })
     }
 
     /// Draws all tables again, each from the stream `init/<name>/<label>`, as when the network was built.

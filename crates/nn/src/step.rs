@@ -1,6 +1,7 @@
 //! Forward and backward pass of a batch, lane by lane.
 
-use crate::exchange::Exchange;
+use crate::distributed::{Communicator, join, own_lanes};
+use crate::exchange::{Exchange, Others};
 use crate::graph::{Collected, EventGradients};
 use crate::lookup::{IdColumns, RowUses};
 use crate::memory::Pool;
@@ -13,6 +14,7 @@ use crate::{CtrModel, Error, Graph, Result, StatisticsId, Training, Weights};
 use ctr_core::Batch;
 use dfdx::prelude::Cpu;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,14 +23,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct StepMemory {
     lanes: Vec<LaneMemory>,
     tables: Vec<TableGradients>,
+    /// Whether the first lane has the sum of dense gradients over all lanes already.
+    joined: bool,
     /// For statistics of the whole batch: one thread a lane, as lanes wait for each other.
     lane_threads: Option<rayon::ThreadPool>,
 }
 
 #[derive(Default)]
-struct LaneMemory {
-    free: Vec<Vec<f32>>,
-    collected: Collected,
+pub(crate) struct LaneMemory {
+    pub free: Vec<Vec<f32>>,
+    pub collected: Collected,
     device: Cpu,
 }
 
@@ -45,11 +49,13 @@ pub(crate) struct Passed {
     /// Mean logistic loss.
     pub loss: f64,
     pub moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
+    /// Whether a rank wishes to stop after this step.
+    pub stop: bool,
 }
 
 impl StepMemory {
-    /// Forward and backward pass of a batch. Gradients lie about in parts afterward: see
-    /// [`StepMemory::sums`].
+    /// Forward and backward pass of a batch, of which each of the `ranks` does its part. Gradients lie about in
+    /// parts afterward: see [`StepMemory::sums`]. `stop` is this rank's wish, told to the others.
     pub fn pass(
         &mut self,
         model: &dyn CtrModel,
@@ -57,6 +63,7 @@ impl StepMemory {
         ids: &IdColumns<'_>,
         batch: &Batch,
         penalties: &RowPenalties,
+        (ranks, stop): (&Arc<dyn Communicator>, bool),
     ) -> Result<Passed> {
         if batch.rows() == 0 {
             return Err(Error::Batch("a training step needs at least one row".into()));
@@ -66,21 +73,39 @@ impl StepMemory {
         self.lanes.resize_with(lanes.len(), LaneMemory::default);
         self.tables.resize_with(weights.tables.len(), TableGradients::default);
         let pass = Pass { model, weights, ids, batch, penalties };
+        let (own, counts) = own_lanes(lanes.len(), tied, &**ranks);
+        let others =
+            (ranks.size() > 1).then(|| Others { ranks: ranks.clone(), lanes: lanes.len(), counts });
         let reports = if tied && lanes.len() > 1 {
-            self.run_tied(&pass, &lanes)?
+            self.run_tied(&pass, &lanes, own.clone(), others)?
         } else {
-            self.run_free(&pass, &lanes)?
+            self.run_free(&pass, &lanes, own.clone())?
         };
-        let loss = reports.iter().map(|report| report.loss).sum::<f64>() / batch.rows() as f64;
+        let own = if counts { own } else { 0..0 };
+        let mut losses: Vec<f64> = reports.iter().map(|report| report.loss).collect();
+        let mut stop = stop;
+        self.joined = ranks.size() > 1;
+        if self.joined {
+            losses.truncate(own.len());
+            let joined = join(&mut self.lanes, own, &losses, stop, &**ranks)?;
+            (losses, stop) = (joined.losses, joined.stop);
+        }
+        let loss = losses.iter().sum::<f64>() / batch.rows() as f64;
         let moved_statistics =
             reports.into_iter().next().map(|report| report.moved_statistics).unwrap_or_default();
-        Ok(Passed { loss, moved_statistics })
+        Ok(Passed { loss, moved_statistics, stop })
     }
 
     /// Lanes that need nothing of each other, and beside them the search for each row's uses.
-    fn run_free(&mut self, pass: &Pass<'_>, lanes: &[Vec<Shard>]) -> Result<Vec<LaneReport>> {
-        let finish = &Finish::new(lanes.len());
-        let lane_tasks = lanes.iter().zip(&mut self.lanes).map(|(shards, memory)| {
+    fn run_free(
+        &mut self,
+        pass: &Pass<'_>,
+        lanes: &[Vec<Shard>],
+        own: Range<usize>,
+    ) -> Result<Vec<LaneReport>> {
+        let finish = &Finish::new(own.len());
+        let lanes = lanes[own.clone()].iter().zip(&mut self.lanes[own]);
+        let lane_tasks = lanes.map(|(shards, memory)| {
             Box::new(move || Some(finish.after(|| pass.lane(shards, memory, None)))) as Task<'_, _>
         });
         let use_tasks = pass.use_tasks(&mut self.tables).map(|mut collect| {
@@ -94,14 +119,22 @@ impl StepMemory {
 
     /// Lanes that meet in the middle: each on a thread of its own, but no more of them at work at a time
     /// than rayon has threads here.
-    fn run_tied(&mut self, pass: &Pass<'_>, lanes: &[Vec<Shard>]) -> Result<Vec<LaneReport>> {
+    fn run_tied(
+        &mut self,
+        pass: &Pass<'_>,
+        lanes: &[Vec<Shard>],
+        own: Range<usize>,
+        others: Option<Others>,
+    ) -> Result<Vec<LaneReport>> {
+        let lanes = &lanes[own.clone()];
         let fits = |pool: &rayon::ThreadPool| pool.current_num_threads() == lanes.len();
         if !self.lane_threads.as_ref().is_some_and(fits) {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(lanes.len()).build();
             self.lane_threads = Some(pool.map_err(|error| Error::Threads(error.to_string()))?);
         }
-        let exchange = Arc::new(Exchange::new(lanes.len(), rayon::current_num_threads()));
-        let memories: Vec<Mutex<&mut LaneMemory>> = self.lanes.iter_mut().map(Mutex::new).collect();
+        let exchange = Arc::new(Exchange::new(lanes.len(), rayon::current_num_threads(), others));
+        let memories: Vec<Mutex<&mut LaneMemory>> =
+            self.lanes[own].iter_mut().map(Mutex::new).collect();
         let reports = match &self.lane_threads {
             Some(threads) => threads.broadcast(|context| {
                 let lane = context.index();
@@ -111,6 +144,9 @@ impl StepMemory {
             }),
             None => Vec::new(),
         };
+        if let Some(error) = exchange.failure() {
+            return Err(error);
+        }
         run_all(
             pass.use_tasks(&mut self.tables)
                 .map(|collect| Box::new(collect) as Task<'_, ()>)
@@ -133,7 +169,8 @@ impl StepMemory {
             let (own, after) = rest.split_at_mut(place.len);
             rest = after;
             let lanes = others.iter().map(|lane| &lane.collected.dense.values[place.range()]);
-            sums.dense.push(DenseSum { sum: own, others: lanes.collect() });
+            let others = if self.joined { Vec::new() } else { lanes.collect() };
+            sums.dense.push(DenseSum { sum: own, others });
         }
         for (index, table) in self.tables.iter_mut().enumerate() {
             let (dim, columns) = (weights.tables[index].dim, &ids.tables[index]);

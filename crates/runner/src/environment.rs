@@ -18,6 +18,7 @@ pub fn describe(threads: usize) -> Environment {
         os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         cpu: line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into()),
         threads: threads as u64,
+        ranks: None,
         rustc: env!("DIN_REPRO_RUSTC").into(),
         versions: versions
             .into_iter()

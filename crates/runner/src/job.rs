@@ -5,11 +5,12 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::registry::ModelId;
+use crate::together::Together;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
-    Dataset, DatasetReference, FileLock, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
-    Schema, SeedStreams, Split, Timing, canonical_json, remove_half_written, sha256_hex,
-    write_atomic,
+    Dataset, DatasetReference, Environment, FileLock, MetricValues, ModelInfo,
+    RECORD_SCHEMA_VERSION, RunRecord, Schema, SeedStreams, Split, Timing, canonical_json,
+    remove_half_written, sha256_hex, write_atomic,
 };
 use ctr_nn::{NamedTensors, Network};
 use ctr_train::{Chosen, MODEL_FILE, Observer, Outcome, RunSpec};
@@ -118,6 +119,21 @@ impl Job<'_> {
         observer: &dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Option<RunRecord>> {
+        self.run_as(None, directory, resume, observer, stop)
+    }
+
+    /// [`Job::run`] as one of several processes.
+    ///
+    /// # Errors
+    /// As there; and when one of the others is gone.
+    pub fn run_as(
+        &self,
+        together: Option<&Together>,
+        directory: &Path,
+        resume: bool,
+        observer: &dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Option<RunRecord>> {
         let Some(_lock) = lock(directory)? else {
             tracing::debug!("{}: another process is at it", directory.display());
             return Ok(None);
@@ -127,7 +143,7 @@ impl Job<'_> {
         let record = match self.finished(directory)? {
             // Another process has just done it.
             Some(record) => record,
-            None => self.train(directory, resume, observer, stop)?,
+            None => self.train(together, directory, resume, observer, stop)?,
         };
         remove_checkpoint(directory);
         Ok(Some(record))
@@ -135,6 +151,7 @@ impl Job<'_> {
 
     fn train(
         &self,
+        together: Option<&Together>,
         directory: &Path,
         resume: bool,
         observer: &dyn Observer,
@@ -150,6 +167,10 @@ impl Job<'_> {
             num_params_dense: network.weights.num_params_dense(),
             num_params_embedding: network.weights.num_params_embedding(),
         };
+        if let Some(together) = together {
+            network.ranks = together.ranks();
+        }
+        let ranks = network.ranks.size();
         regularizer.install(&mut network, &features, &self.config.train, seeds)?;
         let run_id = self.run_id()?;
         tracing::debug!(
@@ -165,6 +186,7 @@ impl Job<'_> {
             seed: self.seed,
             directory,
             resume,
+            shared: together.and_then(Together::shared),
         };
         let outcome = ctr_train::train(&spec, &features, network, observer, stop)?;
         let (status, curve, chosen, timing) = match outcome {
@@ -182,6 +204,7 @@ impl Job<'_> {
                 train_seconds,
                 train_samples_per_second,
                 eval_samples_per_second,
+                network_bytes_per_step,
             } => {
                 let timing = Timing {
                     finished_unix_seconds: SystemTime::now()
@@ -191,6 +214,7 @@ impl Job<'_> {
                     train_samples_per_second,
                     eval_samples_per_second,
                     peak_rss_bytes: environment::peak_rss_bytes(),
+                    network_bytes_per_step,
                 };
                 (status, curve, chosen, timing)
             }
@@ -217,7 +241,10 @@ impl Job<'_> {
             protocol: self.dataset.protocol,
             seed: self.seed,
             model,
-            env: environment::describe(rayon::current_num_threads()),
+            env: Environment {
+                ranks: (ranks > 1).then_some(ranks as u64),
+                ..environment::describe(rayon::current_num_threads())
+            },
             timing,
             curve,
             best: chosen.as_deref().map(|chosen| chosen.best),

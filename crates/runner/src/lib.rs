@@ -29,6 +29,7 @@ mod serving;
 mod suggest;
 mod suite;
 mod tensorboard;
+mod together;
 mod visualize;
 
 use clap::Parser;
@@ -58,7 +59,9 @@ pub fn main_with(models: Models) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    log::install(if arguments.quiet { log::LogLevel::Error } else { arguments.log });
+    // Of several processes at one run the first one speaks for all.
+    let quiet = arguments.quiet || ctr_mpi::launched_rank().is_some_and(|rank| rank > 0);
+    log::install(if quiet { log::LogLevel::Error } else { arguments.log });
     // Whatever happens, a user gets a sentence and an exit code.
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));
     match ended.unwrap_or_else(|payload| Err(failure::defect(&*payload))) {

@@ -20,7 +20,14 @@ pub fn gauc_of_din() -> Result<f64, Box<dyn Error>> {
         TrainConfig { epochs: 3, evaluations_per_epoch: 2, optimizer, ..TrainConfig::default() };
     let folder = tempfile::tempdir()?;
     let directory = folder.path();
-    let spec = RunSpec { run_id: "example", config: &config, seed: 1, directory, resume: false };
+    let spec = RunSpec {
+        run_id: "example",
+        config: &config,
+        seed: 1,
+        directory,
+        shared: None,
+        resume: false,
+    };
     match train(&spec, &dataset, network, &Silent, &AtomicBool::new(false))? {
         Outcome::Ended { chosen: Some(run), .. } => run.metrics.test_gauc,
         _ => None,

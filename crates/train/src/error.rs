@@ -30,6 +30,19 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A rank is gone, so that the others cannot go on.
+    #[error(
+        "{reason}; the run stopped after step {step} and its checkpoint is {path}: the same command with \
+         --resume goes on from there, on any number of ranks"
+    )]
+    RankLost {
+        /// What is known of it.
+        reason: String,
+        /// Steps done.
+        step: u64,
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// Asked to stop.
     #[error("stopped")]
     Interrupted,

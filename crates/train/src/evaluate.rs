@@ -3,9 +3,10 @@
 use crate::{Error, Result};
 use ctr_core::{Batch, Dataset, Split};
 use ctr_metrics::GaucVariant;
-use ctr_nn::{Network, Occurrences, ScoringMemory, Weights};
+use ctr_nn::{Communicator, Network, Occurrences, ScoringMemory, Weights, share_of};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Metrics of one split.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,11 +37,38 @@ impl Evaluation {
     }
 }
 
-/// Logits of all rows of a split, in order. Batches are scored in parallel on rayon's current threads;
-/// their boundaries do not depend on the number of threads, so neither do the bits.
+/// What scoring needs beside the weights, kept from one evaluation to the next: else every evaluation would
+/// take memory anew, and the allocator keeps more of it each time.
+#[derive(Debug, Default)]
+pub struct ScoringMemories(Mutex<Vec<(Batch, ScoringMemory)>>);
+
+impl ScoringMemories {
+    fn lend(&self) -> Lent<'_> {
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Lent { of: self, memory: free.pop().unwrap_or_default() }
+    }
+}
+
+/// The memory of one thread, which goes back in the end.
+struct Lent<'m> {
+    of: &'m ScoringMemories,
+    memory: (Batch, ScoringMemory),
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut free = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push(std::mem::take(&mut self.memory));
+    }
+}
+
+/// Logits of all rows of a split, in order. Batches are scored in parallel on rayon's current threads, and by
+/// all ranks of the network, each some of them; their boundaries do not depend on the number of threads or
+/// ranks, so neither do the bits.
 ///
 /// # Errors
-/// When the dataset does not fit the network; [`Error::Interrupted`] when `stop` was raised in between.
+/// When the dataset does not fit the network; [`Error::Interrupted`] when `stop` was raised in between, here or
+/// on another rank.
 pub fn score_split(
     network: &Network,
     dataset: &Dataset,
@@ -49,21 +77,58 @@ pub fn score_split(
     max_history: Option<u32>,
     stop: &AtomicBool,
 ) -> Result<Vec<f32>> {
-    let rows: Vec<u32> = (0..dataset.split(split).rows() as u32).collect();
-    let parts: Vec<Vec<f32>> = rows
-        .par_chunks(batch_size.max(1))
+    let memories = ScoringMemories::default();
+    score_split_in(&memories, network, dataset, split, batch_size, max_history, stop)
+}
+
+/// [`score_split`] in memory that the caller keeps.
+pub(crate) fn score_split_in(
+    memories: &ScoringMemories,
+    network: &Network,
+    dataset: &Dataset,
+    split: Split,
+    batch_size: usize,
+    max_history: Option<u32>,
+    stop: &AtomicBool,
+) -> Result<Vec<f32>> {
+    let (ranks, batch_size) = (&*network.ranks, batch_size.max(1));
+    let count = dataset.split(split).rows();
+    let own = share_of(count.div_ceil(batch_size), ranks.rank(), ranks.size());
+    let row = |batch: usize| (batch * batch_size).min(count) as u32;
+    let rows: Vec<u32> = (row(own.start)..row(own.end)).collect();
+    let parts: Result<Vec<Vec<f32>>> = rows
+        .par_chunks(batch_size)
         .map_init(
-            || (Batch::default(), ScoringMemory::default()),
-            |(batch, memory), rows| {
+            || memories.lend(),
+            |lent, rows| {
                 if stop.load(Ordering::Relaxed) {
                     return Err(Error::Interrupted);
                 }
+                let (batch, memory) = &mut lent.memory;
                 dataset.fill_batch(split, rows, max_history, batch);
                 Ok(network.score(batch, memory)?)
             },
         )
-        .collect::<Result<_>>()?;
-    Ok(parts.concat())
+        .collect();
+    if ranks.size() == 1 {
+        return Ok(parts?.concat());
+    }
+    gather(ranks, parts.map(|parts| parts.concat()))
+}
+
+/// The scores of all ranks in their order; an end of one of them ends all.
+fn gather(ranks: &dyn Communicator, own: Result<Vec<f32>>) -> Result<Vec<f32>> {
+    let mut message = vec![u32::from(matches!(own, Err(Error::Interrupted)))];
+    if let Ok(scores) = &own {
+        message.extend(scores.iter().map(|score| score.to_bits()));
+    } else if message[0] == 0 {
+        own?;
+    }
+    let all = ranks.all_gather(&message)?;
+    if all.iter().any(|words| words.first() != Some(&0)) {
+        return Err(Error::Interrupted);
+    }
+    Ok(all.iter().flat_map(|words| &words[1..]).map(|&bits| f32::from_bits(bits)).collect())
 }
 
 /// In how many training rows each table row occurs: n_j of the paper's equations 4 to 7.

@@ -5,6 +5,7 @@ mod config;
 mod error;
 mod evaluate;
 mod events;
+mod handout;
 mod losses;
 mod run;
 
@@ -12,5 +13,6 @@ pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
 pub use config::TrainConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, count_occurrences, score_split};
+pub use handout::hand_out;
 pub use losses::{LOSSES_FILE, read_losses};
 pub use run::{Chosen, Observer, Outcome, RunSpec, Silent, signature, train};

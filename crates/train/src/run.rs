@@ -1,9 +1,10 @@
 //! The run itself.
 
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
+use crate::evaluate::{ScoringMemories, score_split_in};
 use crate::events::EventLog;
-use crate::losses::{LossLog, read_losses};
-use crate::{Error, Evaluation, Result, TrainConfig, score_split};
+use crate::losses::{LOSSES_FILE, LossLog, read_losses};
+use crate::{Error, Evaluation, Result, TrainConfig};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
     Split, Status, sha256_hex, write_atomic,
@@ -50,8 +51,10 @@ pub struct RunSpec<'r> {
     pub config: &'r TrainConfig,
     /// Seed of all streams.
     pub seed: u64,
-    /// The run's own directory; it must exist.
+    /// The run's own directory; it must exist. Each rank has one of its own, and that of the first one counts.
     pub directory: &'r Path,
+    /// Where the first rank's is, for a rank that is to leave a checkpoint there when another one is lost.
+    pub shared: Option<&'r Path>,
     /// Continue from the checkpoint there, if there is one.
     pub resume: bool,
 }
@@ -88,6 +91,9 @@ pub enum Outcome {
         train_samples_per_second: f64,
         /// Rows scored in a second.
         eval_samples_per_second: f64,
+        /// Bytes that this rank gave to others in a step, on average over the steps since this process began; none
+        /// for a process alone.
+        network_bytes_per_step: Option<f64>,
     },
     /// Asked to stop; a checkpoint was written.
     Interrupted {
@@ -135,7 +141,21 @@ pub fn train(
         Progress { run_id: spec.run_id.to_string(), best_value: -1.0, ..Progress::default() }
     };
     let losses = LossLog::open(spec.directory, progress.step)?;
-    Run { spec, dataset, network, optimizer, events, losses, progress }.go(observer, stop)
+    let scoring = ScoringMemories::default();
+    let (stop_agreed, network_bytes) = (false, (0, 0));
+    Run {
+        spec,
+        dataset,
+        network,
+        optimizer,
+        events,
+        losses,
+        progress,
+        scoring,
+        stop_agreed,
+        network_bytes,
+    }
+    .go(observer, stop)
 }
 
 struct Run<'r> {
@@ -146,10 +166,25 @@ struct Run<'r> {
     events: EventLog,
     losses: LossLog,
     progress: Progress,
+    scoring: ScoringMemories,
+    /// Whether a rank wishes to stop, as all were told in the last step.
+    stop_agreed: bool,
+    /// Steps of this process, and what they gave to other ranks.
+    network_bytes: (u64, u64),
 }
 
 impl Run<'_> {
     fn go(mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+        match self.steps(observer, stop) {
+            Ok(Some(status)) => self.finish(status, stop),
+            Ok(None) => self.interrupted(),
+            Err(Error::Model(ctr_nn::Error::Rank(reason))) => Err(self.rank_lost(reason)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Steps and evaluations until the end; none when asked to stop.
+    fn steps(&mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Option<Status>> {
         let config = self.spec.config;
         let per_epoch = (self.dataset.train.rows() as u64).div_ceil(config.batch_size as u64);
         let mut steps = per_epoch * config.epochs;
@@ -166,7 +201,7 @@ impl Run<'_> {
             if self.evaluation_is_due(per_epoch, steps) {
                 match self.evaluate(per_epoch, observer, stop) {
                     Ok(()) => self.save()?,
-                    Err(Error::Interrupted) => return self.interrupted(),
+                    Err(Error::Interrupted) => return Ok(None),
                     Err(Error::Metric { source: ctr_metrics::Error::Nan { row }, .. }) => {
                         self.events.write("diverged", &json!({"scored_row": row}))?;
                         status = Status::Diverged;
@@ -178,8 +213,10 @@ impl Run<'_> {
             if self.progress.step >= steps || self.patience_is_over() {
                 break;
             }
-            if stop.load(Ordering::Relaxed) {
-                return self.interrupted();
+            // Ranks stop together, after the step in which one of them said so.
+            self.network.wants_stop = stop.load(Ordering::Relaxed);
+            if self.stop_agreed || (self.network.wants_stop && self.network.ranks.size() == 1) {
+                return Ok(None);
             }
             let (epoch, index) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
             if order_of != epoch {
@@ -195,10 +232,12 @@ impl Run<'_> {
             let from = index as usize * config.batch_size;
             let rows = &order[from..(from + config.batch_size).min(order.len())];
             self.dataset.fill_batch(Split::Train, rows, config.history_limit(), &mut batch);
+            let sent = self.network.ranks.bytes_sent();
             let loss = match self.network.train_step(&batch, &mut self.optimizer) {
                 Ok(report) => {
                     self.progress.loss_sum += report.loss;
                     self.losses.push(report.loss)?;
+                    self.stop_agreed = report.stop;
                     report.loss
                 }
                 Err(ctr_nn::Error::Diverged { step, loss }) => {
@@ -209,6 +248,8 @@ impl Run<'_> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            self.network_bytes.0 += 1;
+            self.network_bytes.1 += self.network.ranks.bytes_sent() - sent;
             self.progress.train_seconds += begun.elapsed().as_secs_f64();
             self.progress.train_rows += rows.len() as u64;
             self.progress.loss_count += 1;
@@ -219,7 +260,37 @@ impl Run<'_> {
                 self.save()?;
             }
         }
-        self.finish(status, stop)
+        Ok(Some(status))
+    }
+
+    /// Keeps what was done when another rank is gone: nothing of a step changes before all have exchanged theirs,
+    /// so the state is that after the last step.
+    fn rank_lost(mut self, reason: String) -> Error {
+        let step = self.progress.step;
+        let kept = self.save().and_then(|()| match self.spec.shared {
+            // On another machine there may be no such folder.
+            Some(shared) if shared.exists() => self.save_for_all(shared),
+            _ => Ok(self.spec.directory),
+        });
+        let kept = kept.and_then(|directory| {
+            self.events.write("rank_lost", &json!({"step": step, "reason": reason}))?;
+            Ok(directory.join(CHECKPOINT_FILE))
+        });
+        match kept {
+            Ok(path) => Error::RankLost { reason, step, path },
+            Err(error) => error,
+        }
+    }
+
+    /// Leaves this rank's state where the first rank's would be, who may be the one that is lost. Both leave the
+    /// same state.
+    fn save_for_all<'d>(&self, shared: &'d Path) -> Result<&'d Path> {
+        let losses = self.spec.directory.join(LOSSES_FILE);
+        let bytes =
+            std::fs::read(&losses).map_err(|source| Error::Io { path: losses.clone(), source })?;
+        write_atomic(&shared.join(LOSSES_FILE), &bytes)?;
+        checkpoint::save(shared, &self.network, &self.optimizer, &self.progress)?;
+        Ok(shared)
     }
 
     fn save(&mut self) -> Result<()> {
@@ -267,7 +338,8 @@ impl Run<'_> {
         let begun = Instant::now();
         let size = config.evaluation_batch_size;
         let history = config.history_limit();
-        let scores = score_split(&self.network, self.dataset, split, size, history, stop)?;
+        let (memories, network) = (&self.scoring, &self.network);
+        let scores = score_split_in(memories, network, self.dataset, split, size, history, stop)?;
         self.progress.eval_seconds += begun.elapsed().as_secs_f64();
         self.progress.eval_rows += scores.len() as u64;
         Ok(scores)
@@ -343,6 +415,10 @@ impl Run<'_> {
                     Err(Error::Interrupted) => {
                         return Ok(Outcome::Interrupted { step: self.progress.step });
                     }
+                    Err(Error::Model(ctr_nn::Error::Rank(reason))) => {
+                        let path = self.spec.directory.join(CHECKPOINT_FILE);
+                        return Err(Error::RankLost { reason, step: self.progress.step, path });
+                    }
                     scores => scores?,
                 };
                 let test = Evaluation::of(self.dataset, Split::Test, &scores)?;
@@ -366,6 +442,8 @@ impl Run<'_> {
             _ => None,
         };
         self.events.write("ended", &json!({"status": status, "step": self.progress.step}))?;
+        let (steps, bytes) = self.network_bytes;
+        let apart = self.network.ranks.size() > 1 && steps > 0;
         let progress = self.progress;
         let rate =
             |rows: u64, seconds: f64| if seconds > 0.0 { rows as f64 / seconds } else { 0.0 };
@@ -375,6 +453,7 @@ impl Run<'_> {
             train_seconds: progress.train_seconds,
             train_samples_per_second: rate(progress.train_rows, progress.train_seconds),
             eval_samples_per_second: rate(progress.eval_rows, progress.eval_seconds),
+            network_bytes_per_step: apart.then(|| bytes as f64 / steps as f64),
             curve: progress.curve,
         })
     }

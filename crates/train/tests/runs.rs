@@ -41,7 +41,7 @@ fn run_in(
     observer: &dyn Observer,
     stop: &AtomicBool,
 ) -> ctr_train::Result<Outcome> {
-    let spec = RunSpec { run_id: model, config, seed: 5, directory, resume };
+    let spec = RunSpec { run_id: model, config, seed: 5, directory, shared: None, resume };
     train(&spec, data, network(model, data, 5), observer, stop)
 }
 

@@ -27,6 +27,11 @@ pub fn run(arguments: Cli) -> Result<()> {
     if !matches!(arguments.command, Command::Doctor(_)) {
         environment::begin_threads()?;
     }
+    if ctr_mpi::launched_rank().is_some() && !matches!(arguments.command, Command::Train(_)) {
+        anyhow::bail!(
+            "several processes were started together, which only `train` can use: start one"
+        );
+    }
     match arguments.command {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Datasets(arguments) => data::datasets(&arguments),

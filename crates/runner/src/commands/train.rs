@@ -6,10 +6,12 @@ use crate::failure::Failure;
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::tensorboard::{Board, Watch};
+use crate::together::Together;
 use crate::{config, data, grid, interrupt, output};
 use anyhow::{Context, Result};
-use ctr_core::{Protocol, Status};
-use std::path::PathBuf;
+use ctr_core::{Protocol, RunRecord, Status};
+use ctr_train::{Observer, Silent};
+use std::path::{Path, PathBuf};
 
 pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
     let mut settings = arguments.settings.clone();
@@ -40,33 +42,21 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports/runs").join(job.directory_name()?),
     };
-    let board = arguments
-        .tensorboard
-        .then(|| Board::new(&directory, &job.title(), &job.config))
-        .transpose()?;
-    let record = match job.finished(&directory)? {
-        Some(record) => {
-            tracing::info!("this run is finished already; here is its record");
-            if let Some(board) = &board {
-                board.write_finished(&directory, &record)?;
+    let together = Together::begin(&job, &directory)?;
+    let record = match &together {
+        Some(together) if !together.is_first() => {
+            // The first process has the result and tells it.
+            if !together.is_finished(&job)? {
+                beside(together, &job, arguments)?;
             }
-            record
+            None
         }
-        None => {
-            let observer = progress.run(job.titles());
-            let threads = pool(arguments.threads)?;
-            let watch = Watch { progress: &observer, board: board.as_ref() };
-            let record = threads
-                .install(|| job.run(&directory, arguments.resume, &watch, interrupt::flag()));
-            observer.close();
-            record?.with_context(|| {
-                format!(
-                    "another process is at this run in {}: wait for it, or choose another --out",
-                    directory.display()
-                )
-            })?
-        }
+        _ => Some(first(together.as_ref(), &job, &directory, arguments, progress)?),
     };
+    if let Some(together) = together {
+        together.end();
+    }
+    let Some(record) = record else { return Ok(()) };
     output::formatted(arguments.format, &record, || {
         format!(
             "{}\n{}\n{} = {}\nrun directory {}",
@@ -84,4 +74,58 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         )
         .into()),
     }
+}
+
+/// The run, or the record of one that is finished.
+fn first(
+    together: Option<&Together>,
+    job: &Job<'_>,
+    directory: &Path,
+    arguments: &TrainArguments,
+    progress: Progress,
+) -> Result<RunRecord> {
+    let board = arguments
+        .tensorboard
+        .then(|| Board::new(directory, &job.title(), &job.config))
+        .transpose()?;
+    if let Some(together) = together {
+        together.is_finished(job)?;
+    }
+    if let Some(record) = job.finished(directory)? {
+        tracing::info!("this run is finished already; here is its record");
+        if let Some(board) = &board {
+            board.write_finished(directory, &record)?;
+        }
+        return Ok(record);
+    }
+    let observer = progress.run(job.titles());
+    let watch = Watch { progress: &observer, board: board.as_ref() };
+    let record = run(together, job, directory, arguments, &watch);
+    observer.close();
+    record?.with_context(|| {
+        format!(
+            "another process is at this run in {}: wait for it, or choose another --out",
+            directory.display()
+        )
+    })
+}
+
+/// The part of a process that is not the first, in a folder of its own that goes with it.
+fn beside(together: &Together, job: &Job<'_>, arguments: &TrainArguments) -> Result<()> {
+    run(Some(together), job, together.directory(), arguments, &Silent).map(|_| ())
+}
+
+fn run(
+    together: Option<&Together>,
+    job: &Job<'_>,
+    directory: &Path,
+    arguments: &TrainArguments,
+    observer: &dyn Observer,
+) -> Result<Option<RunRecord>> {
+    let resume = arguments.resume;
+    if let (true, Some(together)) = (resume, together) {
+        together.hand_out()?;
+    }
+    let threads = pool(arguments.threads)?;
+    threads.install(|| job.run_as(together, directory, resume, observer, interrupt::flag()))
 }

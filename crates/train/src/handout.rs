@@ -1,0 +1,74 @@
+//! What the first rank knows of an unfinished run, for the others.
+
+use crate::{CHECKPOINT_FILE, Error, LOSSES_FILE, MODEL_FILE, Result};
+use ctr_core::write_atomic;
+use ctr_nn::Communicator;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Words of a piece: files may be larger than what MPI counts.
+const PIECE: usize = 1 << 24;
+
+/// Gives all ranks the files that a run goes on from: from `directory` of the first rank to `directory` of each
+/// other one, so that nothing but the first needs the folder of the run.
+///
+/// # Errors
+/// When a file cannot be read or written, or a rank is lost.
+pub fn hand_out(ranks: &dyn Communicator, directory: &Path) -> Result<()> {
+    for name in [LOSSES_FILE, MODEL_FILE, CHECKPOINT_FILE] {
+        let path = directory.join(name);
+        if ranks.rank() == 0 {
+            give(ranks, &path)?;
+        } else if let Some(bytes) = take(ranks)? {
+            if let Some(folder) = path.parent() {
+                let fail = |source| Error::Io { path: folder.to_path_buf(), source };
+                std::fs::create_dir_all(folder).map_err(fail)?;
+            }
+            write_atomic(&path, &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends a file: first whether it is there and its bytes, then piece by piece.
+fn give(ranks: &dyn Communicator, path: &Path) -> Result<()> {
+    let fail = |source| Error::Io { path: path.to_path_buf(), source };
+    if !path.exists() {
+        ranks.all_gather(&[])?;
+        return Ok(());
+    }
+    let mut file = File::open(path).map_err(fail)?;
+    let length = file.metadata().map_err(fail)?.len();
+    ranks.all_gather(&[length as u32, (length >> 32) as u32])?;
+    let mut rest = length as usize;
+    let mut bytes = Vec::new();
+    while rest > 0 {
+        let count = rest.min(4 * PIECE);
+        bytes.resize(count, 0);
+        file.read_exact(&mut bytes).map_err(fail)?;
+        let word =
+            |bytes: &[u8]| bytes.iter().rev().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
+        let words: Vec<u32> = bytes.chunks(4).map(word).collect();
+        ranks.all_gather(&words)?;
+        rest -= count;
+    }
+    Ok(())
+}
+
+/// What the first rank sends.
+fn take(ranks: &dyn Communicator) -> Result<Option<Vec<u8>>> {
+    let header = ranks.all_gather(&[])?;
+    let &[low, high] = header.of(0) else { return Ok(None) };
+    let length = (u64::from(high) << 32 | u64::from(low)) as usize;
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let piece = ranks.all_gather(&[])?;
+        if piece.of(0).is_empty() {
+            return Err(ctr_nn::Error::Rank("the first rank sent less than it said".into()).into());
+        }
+        bytes.extend(piece.of(0).iter().flat_map(|word| word.to_le_bytes()));
+        bytes.truncate(length);
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,210 @@
+//! Several ranks compute what one process computes, bit by bit, and a lost rank loses no work.
+
+// Helpers outside of test functions may panic too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{MODELS, dataset, network};
+use ctr_core::{CurvePoint, Dataset, Protocol, SeedStreams, Status};
+use ctr_nn::{
+    FeatureDropout, Network, OptimizerConfig, OptimizerKind, Penalty, PenaltyNorm, RowPenalties,
+    Schedule, ThreadRanks,
+};
+use ctr_train::{
+    CHECKPOINT_FILE, Chosen, Error, Observer, Outcome, RunSpec, Silent, TrainConfig,
+    count_occurrences, train,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn config(kind: OptimizerKind, batch_size: usize) -> TrainConfig {
+    let (learning_rate, clip_norm) = match kind {
+        OptimizerKind::Sgd => (0.5, 1.0),
+        OptimizerKind::Adam => (0.01, 0.0),
+    };
+    let schedule = Schedule::Step { at: vec![20], factor: 0.5 };
+    TrainConfig {
+        batch_size,
+        epochs: 2,
+        evaluate_every_steps: 0,
+        evaluations_per_epoch: 1,
+        evaluation_batch_size: 7,
+        optimizer: OptimizerConfig { kind, learning_rate, schedule, clip_norm },
+        ..TrainConfig::default()
+    }
+}
+
+/// A network with everything that touches tables.
+fn regularized(model: &str, data: &Dataset) -> Network {
+    let mut network = network(model, data, 5);
+    let counts = count_occurrences(data, &network.weights, None).unwrap();
+    let penalty = Penalty::MiniBatchAware { lambda: 0.01, norm: PenaltyNorm::L2 };
+    network.penalties =
+        RowPenalties::new(&network.weights, penalty, |_| true, counts.counts()).unwrap();
+    let dropout = FeatureDropout::new(&network.weights, 0.2, SeedStreams::new(5), |_| true);
+    network.dropout = Some(dropout.unwrap());
+    network
+}
+
+type Built<'b> = &'b (dyn Fn() -> Network + Sync);
+
+/// One run on so many ranks, each a thread with a folder of its own; the outcomes in the order of ranks.
+fn run_on(
+    folders: &[PathBuf],
+    data: &Dataset,
+    config: &TrainConfig,
+    build: Built<'_>,
+    observer: &(dyn Fn(usize, &Arc<ThreadRanks>, u64, &AtomicBool) + Sync),
+) -> Vec<ctr_train::Result<Outcome>> {
+    struct Watch<'w>(&'w (dyn Fn(u64) + Sync));
+    impl Observer for Watch<'_> {
+        fn stepped(&self, step: u64, _: f64) {
+            self.0(step);
+        }
+    }
+    std::thread::scope(|scope| {
+        let ranks = ThreadRanks::group(folders.len());
+        let threads: Vec<_> = ranks
+            .into_iter()
+            .zip(folders)
+            .enumerate()
+            .map(|(rank, (communicator, folder))| {
+                scope.spawn(move || {
+                    let communicator = Arc::new(communicator);
+                    let mut network = build();
+                    network.ranks = communicator.clone();
+                    let stop = AtomicBool::new(false);
+                    let step = |step| observer(rank, &communicator, step, &stop);
+                    let shared = (rank > 0).then_some(folders[0].as_path());
+                    let spec = RunSpec {
+                        run_id: "run",
+                        config,
+                        seed: 5,
+                        directory: folder,
+                        shared,
+                        resume: true,
+                    };
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+                    let ended = pool.install(|| train(&spec, data, network, &Watch(&step), &stop));
+                    if ended.is_err() {
+                        communicator.leave();
+                    }
+                    ended
+                })
+            })
+            .collect();
+        // A rank that was killed gives nothing.
+        let nothing = |_| Err(Error::Interrupted);
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(nothing)).collect()
+    })
+}
+
+fn folders(count: usize) -> (tempfile::TempDir, Vec<PathBuf>) {
+    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<PathBuf> = (0..count).map(|rank| folder.path().join(rank.to_string())).collect();
+    all.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    (folder, all)
+}
+
+fn alone(data: &Dataset, config: &TrainConfig, build: Built<'_>) -> (Vec<CurvePoint>, Chosen) {
+    let (_folder, all) = folders(1);
+    let spec =
+        RunSpec { run_id: "run", config, seed: 5, directory: &all[0], shared: None, resume: false };
+    ended(train(&spec, data, build(), &Silent, &AtomicBool::new(false)).unwrap())
+}
+
+fn ended(outcome: Outcome) -> (Vec<CurvePoint>, Chosen) {
+    match outcome {
+        Outcome::Ended { status: Status::Finished, curve, chosen, .. } => (curve, *chosen.unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Copies what a run goes on from.
+fn hand_out(from: &Path, to: &Path) {
+    for name in [CHECKPOINT_FILE, "losses.f64", "model.safetensors"] {
+        let target = to.join(name);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        if from.join(name).exists() {
+            std::fs::copy(from.join(name), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_model_has_the_bits_of_one_process_on_one_two_and_three_ranks() {
+    let data = dataset(Protocol::HeldOut);
+    for model in MODELS {
+        for (kind, batch_size) in
+            [(OptimizerKind::Adam, 16), (OptimizerKind::Sgd, 40), (OptimizerKind::Adam, 300)]
+        {
+            let (config, build) = (config(kind, batch_size), || regularized(model, &data));
+            let expected = alone(&data, &config, &build);
+            for size in 1..=3 {
+                let (_folder, all) = folders(size);
+                for outcome in run_on(&all, &data, &config, &build, &|_, _, _, _| ()) {
+                    let got = ended(outcome.unwrap());
+                    assert_eq!(got, expected, "{model}, batches of {batch_size}, {size} ranks");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ranks_stop_together_and_go_on_in_another_number() {
+    let data = dataset(Protocol::HeldOut);
+    for model in ["din", "din_dice"] {
+        let (config, build) = (config(OptimizerKind::Adam, 40), || regularized(model, &data));
+        let expected = alone(&data, &config, &build);
+        let (_first, two) = folders(2);
+        // The second rank is the one that is asked to stop.
+        let stopped = run_on(&two, &data, &config, &build, &|rank, _, step, stop| {
+            stop.store(rank == 1 && step == 5, Ordering::Relaxed);
+        });
+        for outcome in stopped {
+            assert!(matches!(outcome.unwrap(), Outcome::Interrupted { step: 6 }), "{model}");
+        }
+        let (_second, three) = folders(3);
+        three.iter().for_each(|folder| hand_out(&two[0], folder));
+        for outcome in run_on(&three, &data, &config, &build, &|_, _, _, _| ()) {
+            assert_eq!(ended(outcome.unwrap()), expected, "{model}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
+    let data = dataset(Protocol::HeldOut);
+    // The first rank too, whose folder then has what the others left.
+    for (model, lost) in [("din", 1), ("din_dice", 2), ("base_model", 0)] {
+        let (config, build) = (config(OptimizerKind::Adam, 40), || regularized(model, &data));
+        let expected = alone(&data, &config, &build);
+        let (_first, three) = folders(3);
+        let outcomes = run_on(&three, &data, &config, &build, &|rank, ranks, step, _| {
+            if rank == lost && step == 7 {
+                ranks.leave();
+                // No destructor of the run, as when it is killed.
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+        });
+        for (rank, outcome) in outcomes.into_iter().enumerate() {
+            if rank != lost {
+                match outcome {
+                    Err(Error::RankLost { step: 7, reason, path }) => {
+                        assert!(reason.contains(&format!("rank {lost}")), "{reason}");
+                        assert!(path.starts_with(&three[0]), "{}", path.display());
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        let (_second, two) = folders(2);
+        two.iter().for_each(|folder| hand_out(&three[0], folder));
+        for outcome in run_on(&two, &data, &config, &build, &|_, _, _, _| ()) {
+            assert_eq!(ended(outcome.unwrap()), expected, "{model}");
+        }
+    }
+}
