@@ -21,6 +21,16 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     digest.finish()
 }
 
+/// The same of a file's content, which need not fit into memory.
+///
+/// # Errors
+/// What the system says.
+pub fn sha256_of_file(path: &std::path::Path) -> std::io::Result<String> {
+    let mut digest = Digest::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut digest.hash)?;
+    Ok(digest.finish())
+}
+
 /// SHA-256 over typed pieces, the same on every machine: numbers go in as little-endian bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Digest {

@@ -19,7 +19,7 @@ mod workshop;
 
 pub use ab_test::{AB_TEST_SCHEMA_VERSION, AbArm, AbDay, AbTestRecord, Latency};
 pub use batch::{Batch, EventColumn, GroupEvents};
-pub use canonical::{Digest, canonical_json, sha256_hex};
+pub use canonical::{Digest, canonical_json, sha256_hex, sha256_of_file};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};

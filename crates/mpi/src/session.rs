@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// How long a rank that is asked to stop waits for the others in a collective operation before it takes one of
 /// them for dead. Launchers ask all to stop when one dies, and end them by force a second later.
-const GRACE: Duration = Duration::from_millis(400);
+const GRACE: Duration = Duration::from_millis(150);
 
 /// Tests of an operation before other threads get a turn.
 const SPINS: u32 = 2_000;

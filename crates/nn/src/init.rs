@@ -22,15 +22,34 @@ pub enum Init {
 impl Init {
     /// `rows * columns` values, row by row.
     pub fn values(self, rows: usize, columns: usize, stream: &mut RandomStream) -> Vec<f32> {
-        let count = rows * columns;
-        match self {
-            Self::GlorotUniform => {
-                let limit = (6.0 / (rows + columns) as f64).sqrt();
-                (0..count).map(|_| stream.uniform(-limit, limit) as f32).collect()
+        self.values_of(rows, columns, stream, |_| true)
+    }
+
+    /// Those of the rows that are wanted, each as if all were.
+    pub(crate) fn values_of(
+        self,
+        rows: usize,
+        columns: usize,
+        stream: &mut RandomStream,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<f32> {
+        let limit = (6.0 / (rows + columns) as f64).sqrt();
+        let mut draw = || match self {
+            Self::GlorotUniform => stream.uniform(-limit, limit) as f32,
+            Self::Normal { std } => (std * stream.normal()) as f32,
+            Self::Constant(value) => value,
+        };
+        let count = (0..rows).filter(|&row| wanted(row)).count();
+        let mut values = Vec::with_capacity(count * columns);
+        for row in 0..rows {
+            let drawn = (0..columns).map(|_| draw());
+            if wanted(row) {
+                values.extend(drawn);
+            } else {
+                drawn.for_each(drop);
             }
-            Self::Normal { std } => (0..count).map(|_| (std * stream.normal()) as f32).collect(),
-            Self::Constant(value) => vec![value; count],
         }
+        values
     }
 }
 

@@ -31,7 +31,10 @@ mod weights;
 
 pub use activations::Activations;
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
-pub use distributed::{Alone, Communicator, Parcels, ThreadRanks, share_of};
+pub use distributed::{
+    Alone, Communicator, FetchedRows, Parcels, Partition, ThreadRanks, read_spread, share_of,
+    write_spread,
+};
 pub use error::{Error, Result};
 pub use frame::{
     EmbeddingMlp, EmbeddingMlpConfig, FieldTables, LinearPart, embed_group, table_per_vocabulary,

@@ -1,11 +1,12 @@
 //! A model with its weights.
 
-use crate::distributed::{Alone, Communicator};
+use crate::distributed::{Alone, Communicator, pass_over_owned, uses_of_rows};
 use crate::lookup::IdColumns;
 use crate::memory::Pool;
 use crate::regularizer::{FeatureDropout, RowPenalties};
 use crate::shards::Shard;
-use crate::step::StepMemory;
+use crate::step::{Passed, StepMemory};
+use crate::sums::Sums;
 use crate::{Error, Graph, Matrix, Optimizer, Result, Scoring, Tape, Training, Weights};
 use ctr_core::{Batch, SeedStreams};
 use dfdx::prelude::Cpu;
@@ -176,13 +177,30 @@ impl Network {
         if let Some(dropout) = dropout {
             dropout.apply(&mut ids, batch, optimizer.steps() + 1);
         }
-        let passed =
-            memory.pass(&**model, weights, &ids, batch, penalties, (ranks, *wants_stop))?;
-        if !passed.loss.is_finite() {
-            return Err(Error::Diverged { step: optimizer.steps() + 1, loss: passed.loss });
-        }
-        let sums = memory.sums(weights, &ids);
-        let gradient_norm = optimizer.apply(weights, penalties, sums)?;
+        let told = (&*ranks, *wants_stop);
+        let finite = |passed: &Passed| match passed.loss.is_finite() {
+            true => Ok(()),
+            false => Err(Error::Diverged { step: optimizer.steps() + 1, loss: passed.loss }),
+        };
+        let (passed, gradient_norm) = if weights
+            .tables
+            .iter()
+            .any(|table| table.partition.is_some())
+        {
+            let uses = uses_of_rows(&ids);
+            let (passed, mut rows) =
+                pass_over_owned(memory, &**model, weights, (&uses, &ids), batch, penalties, told)?;
+            finite(&passed)?;
+            let clips = optimizer.clips();
+            let squares = clips.then(|| rows.squares(weights, &uses, &**ranks)).transpose()?;
+            let sums = Sums { tables: rows.sums(weights), ..memory.sums(weights, &ids) };
+            (passed, optimizer.apply(weights, penalties, sums, squares.as_deref())?)
+        } else {
+            let passed = memory.pass(&**model, weights, &ids, batch, penalties, told)?;
+            finite(&passed)?;
+            let sums = memory.sums(weights, &ids);
+            (passed, optimizer.apply(weights, penalties, sums, None)?)
+        };
         for (id, seen) in &passed.moved_statistics {
             weights.statistics[id.0].absorb(seen, STATISTICS_MOMENTUM);
         }
@@ -199,14 +217,28 @@ impl Network {
     /// # Errors
     /// When the batch does not fit the model.
     pub fn score(&self, batch: &Batch, memory: &mut ScoringMemory) -> Result<Vec<f32>> {
-        let ids = IdColumns::new(&self.weights, batch)?;
+        if self.is_partitioned() {
+            return Err(Error::Config(
+                "rows of other ranks have to be fetched before scoring".into(),
+            ));
+        }
+        self.score_with(&self.weights, &IdColumns::new(&self.weights, batch)?, batch, memory)
+    }
+
+    /// Logits of a batch by weights that fit its ids.
+    pub(crate) fn score_with(
+        &self,
+        weights: &Weights,
+        ids: &IdColumns<'_>,
+        batch: &Batch,
+        memory: &mut ScoringMemory,
+    ) -> Result<Vec<f32>> {
         let pool = Pool::with(std::mem::take(&mut memory.free));
         let mut scores = Vec::with_capacity(batch.rows());
         for start in (0..batch.rows()).step_by(SCORING_ROWS) {
             let shard = Shard::new(batch, start..(start + SCORING_ROWS).min(batch.rows()));
             let device = memory.device.clone();
-            let mut graph =
-                Graph::<Scoring>::new(&self.weights, &ids, &shard, pool.clone(), device);
+            let mut graph = Graph::<Scoring>::new(weights, ids, &shard, pool.clone(), device);
             let logits = self.model.scoring_logits(&mut graph)?;
             if logits.shape() != (shard.rows.len(), 1) {
                 let right = (shard.rows.len(), 1);

@@ -1,11 +1,12 @@
 //! Weights as safetensors.
 
+use crate::distributed::SpreadRows;
 use crate::{Error, Result, Weights};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
 
 /// Key of the one metadata entry: several would be written in random order.
-const METADATA_KEY: &str = "ctr";
+pub(crate) const METADATA_KEY: &str = "ctr";
 
 /// One named tensor of f32.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,11 @@ impl NamedTensors {
     /// Adds all tensors of another set.
     pub fn append(&mut self, other: Self) {
         self.tensors.extend(other.tensors);
+    }
+
+    /// All tensors, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &StoredTensor> {
+        self.tensors.values()
     }
 
     /// The tensors whose names are wanted.
@@ -120,7 +126,7 @@ impl NamedTensors {
 }
 
 impl Weights {
-    /// All weights by name.
+    /// All weights by name, but tables that are spread over ranks.
     pub fn export(&self) -> NamedTensors {
         let mut tensors = NamedTensors::default();
         for parameter in &self.parameters {
@@ -130,7 +136,7 @@ impl Weights {
                 values: parameter.values().to_vec(),
             });
         }
-        for table in &self.tables {
+        for table in self.tables.iter().filter(|table| table.partition.is_none()) {
             tensors.push(StoredTensor {
                 name: table.name.clone(),
                 shape: vec![table.vocabulary, table.dim],
@@ -156,6 +162,26 @@ impl Weights {
         tensors
     }
 
+    /// Tables that are spread over ranks.
+    pub(crate) fn spread_rows(&self) -> Vec<SpreadRows<&[f32]>> {
+        self.tables
+            .iter()
+            .filter_map(|table| Some(table.spread_rows(table.partition?, &table.values[..])))
+            .collect()
+    }
+
+    /// The same, to be written.
+    pub(crate) fn spread_rows_mut(&mut self) -> Vec<SpreadRows<&mut [f32]>> {
+        let mut spread = Vec::new();
+        for table in &mut self.tables {
+            if let Some(partition) = table.partition {
+                let place = table.spread_rows(partition, ());
+                spread.push(place.with(&mut table.values[..]));
+            }
+        }
+        spread
+    }
+
     /// Takes back what [`Weights::export`] gave. On an error some weights may already be replaced.
     ///
     /// # Errors
@@ -166,7 +192,7 @@ impl Weights {
             let from = stored.get(&parameter.name, &shape)?;
             parameter.values_mut().copy_from_slice(from);
         }
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut().filter(|table| table.partition.is_none()) {
             let from = stored.get(&table.name, &[table.vocabulary, table.dim])?;
             table.values_mut().copy_from_slice(from);
         }

@@ -7,7 +7,7 @@ use crate::lookup::{IdColumns, RowUses};
 use crate::memory::Pool;
 use crate::regularizer::RowPenalties;
 use crate::shards::{Shard, lanes};
-use crate::sums::{DenseSum, RowsSum, Sources, Sums, rows_a_chunk};
+use crate::sums::{DenseSum, RowsSource, RowsSum, Sources, Sums, rows_a_chunk};
 use crate::tasks::{Finish, Task, run_all};
 use crate::weights::BatchStatistics;
 use crate::{CtrModel, Error, Graph, Result, StatisticsId, Training, Weights};
@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Gradients of one batch and the memory in which they lie; reused from step to step.
 #[derive(Default)]
 pub(crate) struct StepMemory {
-    lanes: Vec<LaneMemory>,
+    pub lanes: Vec<LaneMemory>,
     tables: Vec<TableGradients>,
     /// Whether the first lane has the sum of dense gradients over all lanes already.
-    joined: bool,
+    pub joined: bool,
     /// For statistics of the whole batch: one thread a lane, as lanes wait for each other.
     lane_threads: Option<rayon::ThreadPool>,
 }
@@ -53,6 +53,30 @@ pub(crate) struct Passed {
     pub stop: bool,
 }
 
+impl Passed {
+    /// Of all lanes' sums of losses, in order.
+    pub fn new(losses: &[f64], stop: bool, reports: Vec<LaneReport>, batch: &Batch) -> Self {
+        let loss = losses.iter().sum::<f64>() / batch.rows() as f64;
+        let moved_statistics =
+            reports.into_iter().next().map(|report| report.moved_statistics).unwrap_or_default();
+        Self { loss, moved_statistics, stop }
+    }
+}
+
+/// The lanes of a batch.
+pub(crate) struct Cut {
+    pub lanes: Vec<Vec<Shard>>,
+    /// Whether they meet in the middle.
+    pub tied: bool,
+}
+
+impl Cut {
+    pub fn new(weights: &Weights, batch: &Batch) -> Self {
+        let tied = !weights.statistics.is_empty();
+        Self { lanes: lanes(batch, tied), tied }
+    }
+}
+
 impl StepMemory {
     /// Forward and backward pass of a batch, of which each of the `ranks` does its part. Gradients lie about in
     /// parts afterward: see [`StepMemory::sums`]. `stop` is this rank's wish, told to the others.
@@ -68,32 +92,38 @@ impl StepMemory {
         if batch.rows() == 0 {
             return Err(Error::Batch("a training step needs at least one row".into()));
         }
-        let tied = !weights.statistics.is_empty();
-        let lanes = lanes(batch, tied);
-        self.lanes.resize_with(lanes.len(), LaneMemory::default);
-        self.tables.resize_with(weights.tables.len(), TableGradients::default);
-        let pass = Pass { model, weights, ids, batch, penalties };
-        let (own, counts) = own_lanes(lanes.len(), tied, &**ranks);
-        let others =
-            (ranks.size() > 1).then(|| Others { ranks: ranks.clone(), lanes: lanes.len(), counts });
-        let reports = if tied && lanes.len() > 1 {
-            self.run_tied(&pass, &lanes, own.clone(), others)?
-        } else {
-            self.run_free(&pass, &lanes, own.clone())?
-        };
-        let own = if counts { own } else { 0..0 };
-        let mut losses: Vec<f64> = reports.iter().map(|report| report.loss).collect();
-        let mut stop = stop;
+        let cut = Cut::new(weights, batch);
+        let pass = Pass { model, weights, ids, batch, penalties, collects_uses: true };
+        let (reports, own) = self.compute(&pass, &cut, ranks)?;
         self.joined = ranks.size() > 1;
-        if self.joined {
-            losses.truncate(own.len());
-            let joined = join(&mut self.lanes, own, &losses, stop, &**ranks)?;
-            (losses, stop) = (joined.losses, joined.stop);
+        if !self.joined {
+            let losses: Vec<f64> = reports.iter().map(|report| report.loss).collect();
+            return Ok(Passed::new(&losses, stop, reports, batch));
         }
-        let loss = losses.iter().sum::<f64>() / batch.rows() as f64;
-        let moved_statistics =
-            reports.into_iter().next().map(|report| report.moved_statistics).unwrap_or_default();
-        Ok(Passed { loss, moved_statistics, stop })
+        let losses: Vec<f64> = reports[..own.len()].iter().map(|report| report.loss).collect();
+        let joined = join(&mut self.lanes, own, &losses, stop, &**ranks, true)?;
+        Ok(Passed::new(&joined.losses, joined.stop, reports, batch))
+    }
+
+    /// Computes the lanes that are this rank's, whose numbers are given too, or one beside its owner.
+    pub fn compute(
+        &mut self,
+        pass: &Pass<'_>,
+        cut: &Cut,
+        ranks: &Arc<dyn Communicator>,
+    ) -> Result<(Vec<LaneReport>, Range<usize>)> {
+        let count = cut.lanes.len();
+        self.lanes.resize_with(count, LaneMemory::default);
+        self.tables.resize_with(pass.weights.tables.len(), TableGradients::default);
+        let (own, counts) = own_lanes(count, cut.tied, ranks.rank(), ranks.size());
+        let others =
+            (ranks.size() > 1).then(|| Others { ranks: ranks.clone(), lanes: count, counts });
+        let reports = if cut.tied && count > 1 {
+            self.run_tied(pass, &cut.lanes, own.clone(), others)?
+        } else {
+            self.run_free(pass, &cut.lanes, own.clone())?
+        };
+        Ok((reports, if counts { own } else { 0..0 }))
     }
 
     /// Lanes that need nothing of each other, and beside them the search for each row's uses.
@@ -185,11 +215,13 @@ impl StepMemory {
                         table: index,
                         rows,
                         gradients,
-                        first: chunk * count,
-                        uses,
-                        columns,
-                        sources: sources.clone(),
-                        batch_rows: ids.rows,
+                        from: Some(RowsSource {
+                            first: chunk * count,
+                            uses,
+                            columns,
+                            sources: sources.clone(),
+                            batch_rows: ids.rows,
+                        }),
                     })
                     .collect(),
             );
@@ -209,18 +241,20 @@ impl StepMemory {
 }
 
 /// What all lanes read.
-struct Pass<'p> {
-    model: &'p dyn CtrModel,
-    weights: &'p Weights,
-    ids: &'p IdColumns<'p>,
-    batch: &'p Batch,
-    penalties: &'p RowPenalties,
+pub(crate) struct Pass<'p> {
+    pub model: &'p dyn CtrModel,
+    pub weights: &'p Weights,
+    pub ids: &'p IdColumns<'p>,
+    pub batch: &'p Batch,
+    pub penalties: &'p RowPenalties,
+    /// Whether the uses of rows are to be searched for, or are known.
+    pub collects_uses: bool,
 }
 
-struct LaneReport {
+pub(crate) struct LaneReport {
     /// Sum over rows.
-    loss: f64,
-    moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
+    pub loss: f64,
+    pub moved_statistics: Vec<(StatisticsId, BatchStatistics)>,
 }
 
 impl Pass<'_> {
@@ -230,7 +264,8 @@ impl Pass<'_> {
         tables: &'t mut [TableGradients],
     ) -> impl Iterator<Item = impl FnMut() + Send + 't> {
         let columns = self.ids.tables.iter().zip(&self.weights.tables).enumerate();
-        columns.zip(tables).map(|((index, (columns, weights)), table)| {
+        let searched = columns.zip(tables).filter(|_| self.collects_uses);
+        searched.map(|((index, (columns, weights)), table)| {
             let every_row = self.penalties.of(index).every_row();
             let all = every_row.then_some(weights.vocabulary);
             move || table.uses.collect(columns, all)

@@ -38,6 +38,12 @@ pub(crate) struct RowsSum<'m> {
     pub table: usize,
     pub rows: &'m [u32],
     pub gradients: &'m mut [f32],
+    /// Where the gradients come from; none when they are summed already.
+    pub from: Option<RowsSource<'m>>,
+}
+
+/// What the gradients of some rows are the sums of.
+pub(crate) struct RowsSource<'m> {
     /// Position of the first row among those of the batch.
     pub first: usize,
     pub uses: &'m RowUses,
@@ -51,6 +57,7 @@ impl RowsSum<'_> {
     /// Sums up, in the order of uses, and adds the penalties. `values` begin at number `start` of the
     /// table.
     pub fn run(&mut self, penalties: &RowPenalties, values: &[f32], start: usize) {
+        let Some(from) = &self.from else { return };
         let dim = self.gradients.len() / self.rows.len().max(1);
         let rows = self.rows.iter().zip(self.gradients.chunks_exact_mut(dim.max(1)));
         let penalties = penalties.of(self.table);
@@ -59,14 +66,14 @@ impl RowsSum<'_> {
             || {
                 for (offset, (&row, to)) in rows.enumerate() {
                     to.fill(0.0);
-                    let uses = self.uses.of(self.first + offset);
+                    let uses = from.uses.of(from.first + offset);
                     for &(column, event) in uses {
-                        let share = self.columns[column as usize].share(event as usize);
-                        self.sources.add(column as usize, event as usize, share, to);
+                        let share = from.columns[column as usize].share(event as usize);
+                        from.sources.add(column as usize, event as usize, share, to);
                     }
                     let place = row as usize * dim - start;
                     let values = &values[place..place + dim];
-                    penalties.add(row, uses.len(), self.batch_rows, values, to);
+                    penalties.add(row, uses.len(), from.batch_rows, values, to);
                 }
             },
         );
@@ -115,6 +122,12 @@ impl<'e> Sources<'e> {
     /// Adds `share` times the gradients of an event.
     #[inline(always)]
     fn add(&self, column: usize, event: usize, share: f32, to: &mut [f32]) {
+        self.each(column, event, to.len(), |from| axpy(share, from, to));
+    }
+
+    /// The gradients of an event, `dim` numbers each: one for each time that it was embedded.
+    #[inline(always)]
+    pub fn each(&self, column: usize, event: usize, dim: usize, mut take: impl FnMut(&[f32])) {
         let sources = &self.columns[column];
         // Large batches have a hundred sources: the right ones are searched for, not tried. Events of a
         // shard lie in one piece, so what begins last at or before the event is all that can hold it.
@@ -123,10 +136,23 @@ impl<'e> Sources<'e> {
         let begin = sources[..end].partition_point(|source| source.first < first);
         for &Source { gradients, start, .. } in &sources[begin..end] {
             let from = (event - first) * gradients.width + start;
-            if let Some(from) = gradients.values.get(from..from + to.len()) {
-                axpy(share, from, to);
+            if let Some(from) = gradients.values.get(from..from + dim) {
+                take(from);
             }
         }
+    }
+
+    /// How often the events of a column were embedded.
+    pub fn times(&self, column: usize) -> usize {
+        let sources = &self.columns[column];
+        // Empty shards begin where the next one does.
+        let first = sources.iter().find(|source| !source.gradients.values.is_empty());
+        first.map_or(0, |first| {
+            let same = |source: &&Source<'_>| {
+                source.first == first.first && !source.gradients.values.is_empty()
+            };
+            sources.iter().filter(same).count()
+        })
     }
 }
 

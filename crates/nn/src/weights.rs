@@ -1,9 +1,10 @@
 //! All that a model learns, by name: dense parameters, running statistics, embedding tables.
 
 use crate::derived::{Derived, Rule};
+use crate::distributed::{Partition, SpreadRows};
 use crate::graph::GradientPlace;
 use crate::{Init, ParameterId, StatisticsId, TableId, TableSource};
-use ctr_core::SeedStreams;
+use ctr_core::{RandomStream, SeedStreams};
 use std::sync::{Arc, OnceLock};
 
 /// A dense parameter.
@@ -125,8 +126,11 @@ pub struct EmbeddingTable {
     pub dim: usize,
     /// Where the ids come from.
     pub source: TableSource,
-    init: Init,
+    pub(crate) init: Init,
+    /// Of all rows, or of this rank's.
     pub(crate) values: Vec<f32>,
+    /// How rows are spread over ranks; none when all are here.
+    pub(crate) partition: Option<Partition>,
 }
 
 impl EmbeddingTable {
@@ -138,27 +142,44 @@ impl EmbeddingTable {
         init: Init,
         seeds: SeedStreams,
     ) -> Self {
-        let values = init.values(vocabulary, dim, &mut seeds.stream(&format!("init/{name}")));
-        Self { name, vocabulary, dim, source, init, values }
+        let values = Vec::new();
+        let partition = Partition::while_building();
+        let mut table = Self { name, vocabulary, dim, source, init, values, partition };
+        table.draw(&mut seeds.stream(&format!("init/{}", table.name)));
+        table
+    }
+
+    fn draw(&mut self, stream: &mut RandomStream) {
+        let (here, shape) = (self.partition, (self.vocabulary, self.dim));
+        let wanted = |row: usize| here.is_none_or(|partition| partition.has(row as u32));
+        // Freed first: both do not fit into memory where tables are large.
+        self.values = Vec::new();
+        self.values = self.init.values_of(shape.0, shape.1, stream, wanted);
     }
 
     /// Draws all values again, from the stream `init/<name>/<label>`.
     pub(crate) fn draw_again(&mut self, seeds: SeedStreams, label: &str) {
         let mut stream = seeds.stream(&format!("init/{}/{label}", self.name));
-        self.values = self.init.values(self.vocabulary, self.dim, &mut stream);
+        self.draw(&mut stream);
     }
 
-    /// All values, row by row.
+    /// All values, row by row; of this rank's rows alone, where ranks have some each.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// All values, to be changed between passes.
+    /// The same, to be changed between passes.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// One row.
+    /// A description of numbers that lie like this table's rows.
+    pub(crate) fn spread_rows<N>(&self, partition: Partition, numbers: N) -> SpreadRows<N> {
+        let (name, shape) = (self.name.clone(), vec![self.vocabulary, self.dim]);
+        SpreadRows { name, shape, rows: self.vocabulary, dim: self.dim, partition, numbers }
+    }
+
+    /// One row, by its id; where ranks have some rows each, by its place among this rank's.
     pub fn row(&self, id: u32) -> &[f32] {
         let start = id as usize * self.dim;
         &self.values[start..start + self.dim]
@@ -199,7 +220,7 @@ impl Weights {
 
     /// Numbers trained in the tables.
     pub fn num_params_embedding(&self) -> u64 {
-        self.tables.iter().map(|table| table.values.len() as u64).sum()
+        self.tables.iter().map(|table| table.vocabulary as u64 * table.dim as u64).sum()
     }
 }
 

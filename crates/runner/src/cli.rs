@@ -229,7 +229,7 @@ pub struct TrainArguments {
     /// Seed of initial weights and order of rows
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Threads for scoring (a training step uses one); results do not depend on it
+    /// Threads; results do not depend on their number
     #[arg(long)]
     pub threads: Option<usize>,
     /// Rows a step
@@ -250,6 +250,9 @@ pub struct TrainArguments {
     /// Continue from the last checkpoint, with the same result as without the interruption
     #[arg(long)]
     pub resume: bool,
+    /// Of processes that mpirun started: each has some rows of the tables, not all; results do not depend on it
+    #[arg(long)]
+    pub spread_tables: bool,
     /// Write event files for TensorBoard into tensorboard/ of the run's directory
     #[arg(long)]
     pub tensorboard: bool,

@@ -161,7 +161,11 @@ impl Job<'_> {
         let regularizer = &self.config.regularizer;
         let features = regularizer.features(self.dataset)?;
         let seeds = SeedStreams::new(self.seed);
-        let mut network = self.config.model.network(&features.schema, seeds)?;
+        let build = || self.config.model.network(&features.schema, seeds);
+        let mut network = match together {
+            Some(together) => together.build(build)?,
+            None => build()?,
+        };
         let model = ModelInfo {
             id: self.config.model.id().name().into(),
             num_params_dense: network.weights.num_params_dense(),

@@ -3,7 +3,7 @@
 use crate::job::Job;
 use anyhow::{Result, bail};
 use ctr_core::Workshop;
-use ctr_nn::Communicator;
+use ctr_nn::{Communicator, Partition};
 use ctr_train::hand_out;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Together {
     own: Option<Workshop>,
     /// The real one.
     directory: PathBuf,
+    /// Whether each process has some rows of the tables only.
+    spreads_tables: bool,
 }
 
 impl Together {
@@ -24,11 +26,16 @@ impl Together {
     ///
     /// # Errors
     /// When MPI does not begin or is not built in, or another process has another run.
-    pub fn begin(job: &Job<'_>, directory: &Path) -> Result<Option<Self>> {
+    pub fn begin(job: &Job<'_>, directory: &Path, spreads_tables: bool) -> Result<Option<Self>> {
         if ctr_mpi::launched_rank().is_none() {
+            if spreads_tables {
+                bail!(
+                    "--spread-tables is for several processes: `mpirun -n 2 din-repro train …`; one has all rows"
+                );
+            }
             return Ok(None);
         }
-        let together = Self::join(directory)?;
+        let together = Self { spreads_tables, ..Self::join(directory)? };
         let run_id = job.run_id()?;
         let words: Vec<u32> = run_id.bytes().map(u32::from).collect();
         let all = together.ranks.all_gather(&words)?;
@@ -48,7 +55,7 @@ impl Together {
         let ranks = session.ranks();
         let first = ranks.rank() == 0;
         let own = (!first).then(|| Workshop::new(&std::env::temp_dir(), ".rank-")).transpose()?;
-        Ok(Self { ranks, session, own, directory: directory.to_path_buf() })
+        Ok(Self { ranks, session, own, directory: directory.to_path_buf(), spreads_tables: false })
     }
 
     #[cfg(not(feature = "mpi"))]
@@ -84,6 +91,15 @@ impl Together {
     /// When a file cannot be read or written, or a process is gone.
     pub fn hand_out(&self) -> Result<()> {
         Ok(hand_out(&*self.ranks, self.directory())?)
+    }
+
+    /// Builds a network, with all rows or some.
+    pub fn build<R>(&self, build: impl FnOnce() -> R) -> R {
+        if self.spreads_tables {
+            Partition::build(self.ranks.rank(), self.ranks.size(), build)
+        } else {
+            build()
+        }
     }
 
     /// The processes, for a network.

@@ -1,8 +1,8 @@
 //! Everything needed to go on as if nothing had happened.
 
 use crate::{Error, Result};
-use ctr_core::{Best, CurvePoint, write_atomic};
-use ctr_nn::{NamedTensors, Network, Optimizer};
+use ctr_core::{AtomicFile, Best, CurvePoint, write_atomic};
+use ctr_nn::{NamedTensors, Network, Optimizer, read_spread, write_spread};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -44,18 +44,48 @@ pub(crate) fn save(
     optimizer: &Optimizer,
     progress: &Progress,
 ) -> Result<()> {
-    let mut state = network.weights.export();
-    state.append(optimizer.export(&network.weights));
-    state.metadata = serde_json::to_string(progress).map_err(ctr_core::Error::from)?;
+    let metadata = serde_json::to_string(progress).map_err(ctr_core::Error::from)?;
     let path = directory.join(CHECKPOINT_FILE);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
     }
+    if network.is_partitioned() {
+        return write_together(&path, network, Some(optimizer), &metadata);
+    }
+    let mut state = network.weights.export();
+    state.append(optimizer.export(&network.weights));
+    state.metadata = metadata;
     let bytes = state.to_bytes()?;
     write_atomic(&path, &bytes)?;
     tracing::debug!("{}: step {}, {} bytes", path.display(), progress.step, bytes.len());
     Ok(())
+}
+
+/// Writes weights that are spread over ranks, all of whom must call it: the first one has the file.
+pub(crate) fn write_together(
+    path: &Path,
+    network: &Network,
+    optimizer: Option<&Optimizer>,
+    metadata: &str,
+) -> Result<()> {
+    if network.ranks.rank() > 0 {
+        return Ok(write_spread(network, optimizer, metadata, None)?);
+    }
+    let mut file = AtomicFile::new(path)?;
+    write_spread(network, optimizer, metadata, Some(&mut file))?;
+    Ok(file.finish()?)
+}
+
+/// Reads this rank's part of weights that are spread over ranks, and all that is not spread.
+pub(crate) fn read_part(
+    path: &Path,
+    network: &mut Network,
+    optimizer: Option<&mut Optimizer>,
+) -> Result<NamedTensors> {
+    let fail = |source| Error::Io { path: path.to_path_buf(), source };
+    let mut file = std::fs::File::open(path).map_err(fail)?;
+    Ok(read_spread(network, optimizer, &mut file)?)
 }
 
 /// Removes a checkpoint, if there is one.
@@ -77,9 +107,14 @@ pub(crate) fn load(
     optimizer: &mut Optimizer,
 ) -> Result<Progress> {
     let path = directory.join(CHECKPOINT_FILE);
-    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
     let fail = |reason: String| Error::Checkpoint { path: path.clone(), reason };
-    let state = NamedTensors::from_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
+    let state = if network.is_partitioned() {
+        read_part(&path, network, Some(optimizer)).map_err(|error| fail(error.to_string()))?
+    } else {
+        let bytes =
+            std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        NamedTensors::from_bytes(&bytes).map_err(|error| fail(error.to_string()))?
+    };
     let progress: Progress =
         serde_json::from_str(&state.metadata).map_err(|error| fail(error.to_string()))?;
     if progress.run_id != run_id {

@@ -43,6 +43,20 @@ pub enum Error {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// A rank is gone, and with it the rows of the tables that it had.
+    #[error(
+        "{reason}; the run stopped after step {step}, but a part of its tables went with the rank: with --resume \
+         the same command goes on from the last checkpoint, {path} (train.checkpoint_every_steps says how often \
+         there is one), on any number of ranks"
+    )]
+    RankLostWithRows {
+        /// What is known of it.
+        reason: String,
+        /// Steps done.
+        step: u64,
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// Asked to stop.
     #[error("stopped")]
     Interrupted,

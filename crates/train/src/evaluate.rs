@@ -93,9 +93,20 @@ pub(crate) fn score_split_in(
 ) -> Result<Vec<f32>> {
     let (ranks, batch_size) = (&*network.ranks, batch_size.max(1));
     let count = dataset.split(split).rows();
-    let own = share_of(count.div_ceil(batch_size), ranks.rank(), ranks.size());
+    let batches = count.div_ceil(batch_size);
+    let own = share_of(batches, ranks.rank(), ranks.size());
     let row = |batch: usize| (batch * batch_size).min(count) as u32;
     let rows: Vec<u32> = (row(own.start)..row(own.end)).collect();
+    if network.is_partitioned() {
+        let rounds = batches.div_ceil(ranks.size()).div_ceil(BATCHES_A_ROUND);
+        let fill = |rows: &[u32]| {
+            let mut batch = Batch::default();
+            dataset.fill_batch(split, rows, max_history, &mut batch);
+            batch
+        };
+        let scores = score_fetched(memories, network, &rows, batch_size, rounds, fill, stop);
+        return gather(ranks, scores);
+    }
     let parts: Result<Vec<Vec<f32>>> = rows
         .par_chunks(batch_size)
         .map_init(
@@ -114,6 +125,39 @@ pub(crate) fn score_split_in(
         return Ok(parts?.concat());
     }
     gather(ranks, parts.map(|parts| parts.concat()))
+}
+
+/// Batches for which a rank fetches rows at a time.
+const BATCHES_A_ROUND: usize = 16;
+
+/// Scores with rows that other ranks have. All take part in each of the `rounds`, with batches or without.
+fn score_fetched(
+    memories: &ScoringMemories,
+    network: &Network,
+    rows: &[u32],
+    batch_size: usize,
+    rounds: usize,
+    fill: impl Fn(&[u32]) -> Batch + Sync,
+    stop: &AtomicBool,
+) -> Result<Vec<f32>> {
+    let mut scores = Vec::with_capacity(rows.len());
+    let mut chunks = rows.chunks(batch_size * BATCHES_A_ROUND);
+    for _ in 0..rounds {
+        let rows: Vec<&[u32]> = chunks.next().unwrap_or_default().chunks(batch_size).collect();
+        let batches: Vec<Batch> = rows.into_par_iter().map(&fill).collect();
+        let Some(fetched) = network.fetch_rows(&batches, stop.load(Ordering::Relaxed))? else {
+            return Err(Error::Interrupted);
+        };
+        let parts: Result<Vec<Vec<f32>>> = batches
+            .par_iter()
+            .map_init(
+                || memories.lend(),
+                |lent, batch| Ok(network.score_fetched(&fetched, batch, &mut lent.memory.1)?),
+            )
+            .collect();
+        scores.extend(parts?.concat());
+    }
+    Ok(scores)
 }
 
 /// The scores of all ranks in their order; an end of one of them ends all.

@@ -1,10 +1,10 @@
 //! What the first rank knows of an unfinished run, for the others.
 
 use crate::{CHECKPOINT_FILE, Error, LOSSES_FILE, MODEL_FILE, Result};
-use ctr_core::write_atomic;
+use ctr_core::AtomicFile;
 use ctr_nn::Communicator;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// Words of a piece: files may be larger than what MPI counts.
@@ -17,18 +17,14 @@ const PIECE: usize = 1 << 24;
 /// When a file cannot be read or written, or a rank is lost.
 pub fn hand_out(ranks: &dyn Communicator, directory: &Path) -> Result<()> {
     for name in [LOSSES_FILE, MODEL_FILE, CHECKPOINT_FILE] {
-        let path = directory.join(name);
-        if ranks.rank() == 0 {
-            give(ranks, &path)?;
-        } else if let Some(bytes) = take(ranks)? {
-            if let Some(folder) = path.parent() {
-                let fail = |source| Error::Io { path: folder.to_path_buf(), source };
-                std::fs::create_dir_all(folder).map_err(fail)?;
-            }
-            write_atomic(&path, &bytes)?;
-        }
+        hand_out_file(ranks, &directory.join(name))?;
     }
     Ok(())
+}
+
+/// [`hand_out`] of one file, which each rank has at a path of its own.
+pub(crate) fn hand_out_file(ranks: &dyn Communicator, path: &Path) -> Result<()> {
+    if ranks.rank() == 0 { give(ranks, path) } else { take(ranks, path) }
 }
 
 /// Sends a file: first whether it is there and its bytes, then piece by piece.
@@ -56,19 +52,25 @@ fn give(ranks: &dyn Communicator, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the first rank sends.
-fn take(ranks: &dyn Communicator) -> Result<Option<Vec<u8>>> {
+/// Writes what the first rank sends, if it has it.
+fn take(ranks: &dyn Communicator, path: &Path) -> Result<()> {
     let header = ranks.all_gather(&[])?;
-    let &[low, high] = header.of(0) else { return Ok(None) };
-    let length = (u64::from(high) << 32 | u64::from(low)) as usize;
-    let mut bytes = Vec::with_capacity(length);
-    while bytes.len() < length {
+    let &[low, high] = header.of(0) else { return Ok(()) };
+    let mut rest = (u64::from(high) << 32 | u64::from(low)) as usize;
+    let fail = |source| Error::Io { path: path.to_path_buf(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    let mut file = AtomicFile::new(path)?;
+    while rest > 0 {
         let piece = ranks.all_gather(&[])?;
         if piece.of(0).is_empty() {
             return Err(ctr_nn::Error::Rank("the first rank sent less than it said".into()).into());
         }
-        bytes.extend(piece.of(0).iter().flat_map(|word| word.to_le_bytes()));
-        bytes.truncate(length);
+        let mut bytes: Vec<u8> = piece.of(0).iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.truncate(rest);
+        file.write_all(&bytes).map_err(fail)?;
+        rest -= bytes.len();
     }
-    Ok(Some(bytes))
+    Ok(file.finish()?)
 }

@@ -3,11 +3,12 @@
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
 use crate::evaluate::{ScoringMemories, score_split_in};
 use crate::events::EventLog;
+use crate::handout::hand_out_file;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
 use crate::{Error, Evaluation, Result, TrainConfig};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
-    Split, Status, sha256_hex, write_atomic,
+    Split, Status, sha256_hex, sha256_of_file, write_atomic,
 };
 use ctr_metrics::GaucVariant;
 use ctr_nn::{NamedTensors, Network, Optimizer};
@@ -267,6 +268,11 @@ impl Run<'_> {
     /// so the state is that after the last step.
     fn rank_lost(mut self, reason: String) -> Error {
         let step = self.progress.step;
+        if self.network.is_partitioned() {
+            // The rows of the lost rank are gone; what is on disk is the last checkpoint of all.
+            let path = self.spec.shared.unwrap_or(self.spec.directory).join(CHECKPOINT_FILE);
+            return Error::RankLostWithRows { reason, step, path };
+        }
         let kept = self.save().and_then(|()| match self.spec.shared {
             // On another machine there may be no such folder.
             Some(shared) if shared.exists() => self.save_for_all(shared),
@@ -388,8 +394,12 @@ impl Run<'_> {
             progress.best = Some(Best { step: point.step, epoch: point.epoch });
             progress.best_value = value;
             progress.worse = 0;
-            let bytes = self.network.weights.export().to_bytes()?;
-            write_atomic(&self.spec.directory.join(MODEL_FILE), &bytes)?;
+            let path = self.spec.directory.join(MODEL_FILE);
+            if self.network.is_partitioned() {
+                checkpoint::write_together(&path, &self.network, None, "")?;
+            } else {
+                write_atomic(&path, &self.network.weights.export().to_bytes()?)?;
+            }
         } else {
             progress.worse += 1;
         }
@@ -400,6 +410,21 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Takes the chosen weights back, and gives the hash of their file.
+    fn load_chosen(&mut self, path: &Path) -> Result<String> {
+        let fail = |source| Error::Io { path: path.to_path_buf(), source };
+        if !self.network.is_partitioned() {
+            let bytes = std::fs::read(path).map_err(fail)?;
+            self.network.weights.import(&NamedTensors::from_bytes(&bytes)?)?;
+            return Ok(sha256_hex(&bytes));
+        }
+        // The others have not written it.
+        hand_out_file(&*self.network.ranks, path)?;
+        let rest = checkpoint::read_part(path, &mut self.network, None)?;
+        self.network.weights.import(&rest)?;
+        sha256_of_file(path).map_err(fail)
+    }
+
     /// Scores test once more with the chosen weights, as a stranger with the model file would.
     fn finish(mut self, status: Status, stop: &AtomicBool) -> Result<Outcome> {
         self.losses.sync()?;
@@ -407,9 +432,7 @@ impl Run<'_> {
             // A run that diverged has no result, whatever it reached before.
             Some(best) if status == Status::Finished => {
                 let path = self.spec.directory.join(MODEL_FILE);
-                let bytes = std::fs::read(&path)
-                    .map_err(|source| Error::Io { path: path.clone(), source })?;
-                self.network.weights.import(&NamedTensors::from_bytes(&bytes)?)?;
+                let model_sha256 = self.load_chosen(&path)?;
                 let scores = match self.score(Split::Test, stop) {
                     // The checkpoint of the last evaluation has all.
                     Err(Error::Interrupted) => {
@@ -435,7 +458,7 @@ impl Run<'_> {
                         valid_gauc: at_best.and_then(|point| point.valid_gauc),
                     },
                     predictions_sha256: predictions_sha256(self.dataset, &scores),
-                    model_sha256: sha256_hex(&bytes),
+                    model_sha256,
                     test_scores: scores,
                 }))
             }

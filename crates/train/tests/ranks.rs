@@ -8,8 +8,8 @@ mod common;
 use common::{MODELS, dataset, network};
 use ctr_core::{CurvePoint, Dataset, Protocol, SeedStreams, Status};
 use ctr_nn::{
-    FeatureDropout, Network, OptimizerConfig, OptimizerKind, Penalty, PenaltyNorm, RowPenalties,
-    Schedule, ThreadRanks,
+    Communicator, FeatureDropout, Network, OptimizerConfig, OptimizerKind, Partition, Penalty,
+    PenaltyNorm, RowPenalties, Schedule, ThreadRanks,
 };
 use ctr_train::{
     CHECKPOINT_FILE, Chosen, Error, Observer, Outcome, RunSpec, Silent, TrainConfig,
@@ -48,6 +48,13 @@ fn regularized(model: &str, data: &Dataset) -> Network {
     network
 }
 
+/// Whether every rank has all rows or some.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tables {
+    Whole,
+    Spread,
+}
+
 type Built<'b> = &'b (dyn Fn() -> Network + Sync);
 
 /// One run on so many ranks, each a thread with a folder of its own; the outcomes in the order of ranks.
@@ -56,6 +63,7 @@ fn run_on(
     data: &Dataset,
     config: &TrainConfig,
     build: Built<'_>,
+    tables: Tables,
     observer: &(dyn Fn(usize, &Arc<ThreadRanks>, u64, &AtomicBool) + Sync),
 ) -> Vec<ctr_train::Result<Outcome>> {
     struct Watch<'w>(&'w (dyn Fn(u64) + Sync));
@@ -73,7 +81,10 @@ fn run_on(
             .map(|(rank, (communicator, folder))| {
                 scope.spawn(move || {
                     let communicator = Arc::new(communicator);
-                    let mut network = build();
+                    let mut network = match tables {
+                        Tables::Whole => build(),
+                        Tables::Spread => Partition::build(rank, communicator.size(), build),
+                    };
                     network.ranks = communicator.clone();
                     let stop = AtomicBool::new(false);
                     let step = |step| observer(rank, &communicator, step, &stop);
@@ -142,11 +153,17 @@ fn every_model_has_the_bits_of_one_process_on_one_two_and_three_ranks() {
         {
             let (config, build) = (config(kind, batch_size), || regularized(model, &data));
             let expected = alone(&data, &config, &build);
-            for size in 1..=3 {
+            for (size, tables) in [1, 2, 3]
+                .into_iter()
+                .flat_map(|size| [(size, Tables::Whole), (size, Tables::Spread)])
+            {
                 let (_folder, all) = folders(size);
-                for outcome in run_on(&all, &data, &config, &build, &|_, _, _, _| ()) {
+                for outcome in run_on(&all, &data, &config, &build, tables, &|_, _, _, _| ()) {
                     let got = ended(outcome.unwrap());
-                    assert_eq!(got, expected, "{model}, batches of {batch_size}, {size} ranks");
+                    assert_eq!(
+                        got, expected,
+                        "{model}, batches of {batch_size}, {size} ranks, {tables:?}"
+                    );
                 }
             }
         }
@@ -156,12 +173,14 @@ fn every_model_has_the_bits_of_one_process_on_one_two_and_three_ranks() {
 #[test]
 fn ranks_stop_together_and_go_on_in_another_number() {
     let data = dataset(Protocol::HeldOut);
-    for model in ["din", "din_dice"] {
+    for (model, tables) in
+        [("din", Tables::Whole), ("din_dice", Tables::Spread), ("pnn", Tables::Spread)]
+    {
         let (config, build) = (config(OptimizerKind::Adam, 40), || regularized(model, &data));
         let expected = alone(&data, &config, &build);
         let (_first, two) = folders(2);
         // The second rank is the one that is asked to stop.
-        let stopped = run_on(&two, &data, &config, &build, &|rank, _, step, stop| {
+        let stopped = run_on(&two, &data, &config, &build, tables, &|rank, _, step, stop| {
             stop.store(rank == 1 && step == 5, Ordering::Relaxed);
         });
         for outcome in stopped {
@@ -169,7 +188,7 @@ fn ranks_stop_together_and_go_on_in_another_number() {
         }
         let (_second, three) = folders(3);
         three.iter().for_each(|folder| hand_out(&two[0], folder));
-        for outcome in run_on(&three, &data, &config, &build, &|_, _, _, _| ()) {
+        for outcome in run_on(&three, &data, &config, &build, tables, &|_, _, _, _| ()) {
             assert_eq!(ended(outcome.unwrap()), expected, "{model}");
         }
     }
@@ -183,13 +202,14 @@ fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
         let (config, build) = (config(OptimizerKind::Adam, 40), || regularized(model, &data));
         let expected = alone(&data, &config, &build);
         let (_first, three) = folders(3);
-        let outcomes = run_on(&three, &data, &config, &build, &|rank, ranks, step, _| {
-            if rank == lost && step == 7 {
-                ranks.leave();
-                // No destructor of the run, as when it is killed.
-                std::panic::resume_unwind(Box::new("killed"));
-            }
-        });
+        let outcomes =
+            run_on(&three, &data, &config, &build, Tables::Whole, &|rank, ranks, step, _| {
+                if rank == lost && step == 7 {
+                    ranks.leave();
+                    // No destructor of the run, as when it is killed.
+                    std::panic::resume_unwind(Box::new("killed"));
+                }
+            });
         for (rank, outcome) in outcomes.into_iter().enumerate() {
             if rank != lost {
                 match outcome {
@@ -203,8 +223,52 @@ fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
         }
         let (_second, two) = folders(2);
         two.iter().for_each(|folder| hand_out(&three[0], folder));
-        for outcome in run_on(&two, &data, &config, &build, &|_, _, _, _| ()) {
+        for outcome in run_on(&two, &data, &config, &build, Tables::Whole, &|_, _, _, _| ()) {
             assert_eq!(ended(outcome.unwrap()), expected, "{model}");
         }
+    }
+}
+
+#[test]
+fn a_lost_rank_takes_its_rows_along_and_the_last_checkpoint_serves() {
+    let data = dataset(Protocol::HeldOut);
+    let build = || regularized("din", &data);
+    let config = TrainConfig { checkpoint_every_steps: 4, ..config(OptimizerKind::Adam, 40) };
+    let expected = alone(&data, &config, &build);
+    let (_first, three) = folders(3);
+    let outcomes =
+        run_on(&three, &data, &config, &build, Tables::Spread, &|rank, ranks, step, _| {
+            if rank == 1 && step == 7 {
+                ranks.leave();
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+        });
+    for outcome in [&outcomes[0], &outcomes[2]] {
+        assert!(matches!(outcome, Err(Error::RankLostWithRows { step: 7, .. })), "{outcome:?}");
+    }
+    // Any rank alone goes on from there too.
+    for (size, tables) in [(1, Tables::Whole), (2, Tables::Spread)] {
+        let (_second, all) = folders(size);
+        all.iter().for_each(|folder| hand_out(&three[0], folder));
+        for outcome in run_on(&all, &data, &config, &build, tables, &|_, _, _, _| ()) {
+            assert_eq!(ended(outcome.unwrap()), expected);
+        }
+    }
+}
+
+#[test]
+fn tables_that_are_spread_refuse_a_regularizer_of_every_row() {
+    let data = dataset(Protocol::HeldOut);
+    let build = || {
+        let mut network = network("din", &data, 5);
+        let penalty = Penalty::Dense { lambda: 0.1 };
+        network.penalties = RowPenalties::new(&network.weights, penalty, |_| true, &[]).unwrap();
+        network
+    };
+    let (_folder, two) = folders(2);
+    let config = config(OptimizerKind::Sgd, 40);
+    for outcome in run_on(&two, &data, &config, &build, Tables::Spread, &|_, _, _, _| ()) {
+        let message = outcome.unwrap_err().to_string();
+        assert!(message.contains("every row in every step"), "{message}");
     }
 }

@@ -1,9 +1,10 @@
 //! What ranks exchange in a step: sums of dense gradients, and the gradients of embedded events.
 
+use super::rows::Words;
 use super::{Communicator, Parcels, share_of};
+use crate::Result;
 use crate::graph::{EventGradients, EventPart};
 use crate::step::LaneMemory;
-use crate::{Error, Result};
 use std::ops::Range;
 
 /// The lanes that a rank computes, and whether they count as its own: where lanes meet in the middle, a rank
@@ -12,9 +13,10 @@ use std::ops::Range;
 pub(crate) fn own_lanes(
     lanes: usize,
     tied: bool,
-    ranks: &dyn Communicator,
+    rank: usize,
+    size: usize,
 ) -> (Range<usize>, bool) {
-    let own = share_of(lanes, ranks.rank(), ranks.size());
+    let own = share_of(lanes, rank, size);
     if own.is_empty() && tied { (0..1, false) } else { (own, true) }
 }
 
@@ -26,8 +28,8 @@ pub(crate) struct Joined {
     pub stop: bool,
 }
 
-/// Sums dense gradients over the lanes of all ranks, into the first of `lanes`, and gives every rank the
-/// gradients of all events. `own` are the lanes that this rank computed, with their losses.
+/// Sums dense gradients over the lanes of all ranks, into the first of `lanes`, and, if wanted, gives every rank
+/// the gradients of all events. `own` are the lanes that this rank computed, with their losses.
 ///
 /// Dense gradients take the two halves of an all-reduce: each rank sums a part of them (all-to-all), then all
 /// get all parts (all-gather). So the order of lanes is kept, which MPI's own all-reduce does not promise.
@@ -37,6 +39,7 @@ pub(crate) fn join(
     losses: &[f64],
     stop: bool,
     ranks: &dyn Communicator,
+    with_events: bool,
 ) -> Result<Joined> {
     let size = ranks.size();
     let numbers = lanes[own.clone()].first().map_or(0, |lane| lane.collected.dense.values.len());
@@ -69,7 +72,8 @@ pub(crate) fn join(
     message.extend([u32::from(stop), sum.len() as u32]);
     message.extend_from_slice(bytemuck::cast_slice(&sum));
     for (lane, loss) in lanes[own.clone()].iter().zip(losses) {
-        write_lane(&lane.collected.events, *loss, message);
+        let events = &lane.collected.events;
+        write_lane(if with_events { events } else { &[] }, *loss, message);
     }
     let all = ranks.all_gather(message)?;
 
@@ -82,7 +86,7 @@ pub(crate) fn join(
         dense.extend_from_slice(bytemuck::cast_slice(words.take(length)?));
         for lane in share_of(lanes.len(), rank, size) {
             let memory = &mut lanes[lane];
-            if own.contains(&lane) && rank == ranks.rank() {
+            if own.contains(&lane) || !with_events {
                 joined.losses.push(skip_lane(&mut words)?);
             } else {
                 joined.losses.push(read_lane(&mut words, memory)?);
@@ -109,7 +113,7 @@ fn write_lane(events: &[EventGradients], loss: f64, message: &mut Vec<u32>) {
 }
 
 fn read_lane(words: &mut Words<'_>, memory: &mut LaneMemory) -> Result<f64> {
-    let loss = words.loss()?;
+    let loss = loss_of(words)?;
     memory.free.extend(memory.collected.events.drain(..).map(|gradients| gradients.values));
     for _ in 0..words.next()? {
         let [first, width, parts, length] = words.numbers()?;
@@ -124,9 +128,9 @@ fn read_lane(words: &mut Words<'_>, memory: &mut LaneMemory) -> Result<f64> {
     Ok(loss)
 }
 
-/// Passes over a lane that is here already.
+/// Passes over a lane that is here already, or not wanted.
 fn skip_lane(words: &mut Words<'_>) -> Result<f64> {
-    let loss = words.loss()?;
+    let loss = loss_of(words)?;
     for _ in 0..words.next()? {
         let [_, _, parts, length] = words.numbers()?;
         words.take(3 * parts + length)?;
@@ -134,29 +138,7 @@ fn skip_lane(words: &mut Words<'_>) -> Result<f64> {
     Ok(loss)
 }
 
-/// Words of a message that are still to be read.
-struct Words<'w>(&'w [u32]);
-
-impl<'w> Words<'w> {
-    fn take(&mut self, count: usize) -> Result<&'w [u32]> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| {
-            Error::Rank("a message of another rank is too short: run one program everywhere".into())
-        })?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn next(&mut self) -> Result<u32> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn numbers<const N: usize>(&mut self) -> Result<[usize; N]> {
-        let taken = self.take(N)?;
-        Ok(std::array::from_fn(|index| taken[index] as usize))
-    }
-
-    fn loss(&mut self) -> Result<f64> {
-        let taken = self.take(2)?;
-        Ok(f64::from_bits(u64::from(taken[0]) | u64::from(taken[1]) << 32))
-    }
+fn loss_of(words: &mut Words<'_>) -> Result<f64> {
+    let taken = words.take(2)?;
+    Ok(f64::from_bits(u64::from(taken[0]) | u64::from(taken[1]) << 32))
 }

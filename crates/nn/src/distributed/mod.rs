@@ -3,12 +3,23 @@
 //! Every rank has all rows of a batch and computes some of its lanes (see `shards.rs`). What the lanes give is
 //! exchanged and summed in the order of lanes, so that a step has the same bits on any number of ranks.
 
+mod files;
 mod join;
+mod owners;
 mod parcels;
+mod partition;
+mod rows;
+mod scoring;
 mod threads;
 
+pub(crate) use files::SpreadRows;
+pub use files::{read_spread, write_spread};
 pub(crate) use join::{join, own_lanes};
+use owners::OwnGradients;
 pub use parcels::Parcels;
+pub use partition::Partition;
+pub(crate) use rows::{pass_over_owned, uses_of_rows};
+pub use scoring::FetchedRows;
 pub use threads::ThreadRanks;
 
 use crate::Result;

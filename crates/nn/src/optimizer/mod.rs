@@ -6,6 +6,7 @@ mod update;
 
 pub use schedule::Schedule;
 
+use crate::distributed::SpreadRows;
 use crate::regularizer::RowPenalties;
 use crate::sums::Sums;
 use crate::tasks::{Task, run_all};
@@ -106,7 +107,8 @@ impl Optimizer {
 
     /// Sums the gradients up and updates the weights by them. Gives the gradient's global norm before
     /// clipping, where clipping is on. (The norm counts each table row once; the authors' TensorFlow sums
-    /// the squares of a row's parts before adding the parts up.)
+    /// the squares of a row's parts before adding the parts up.) `row_squares` are the sums of squares of the
+    /// gradients of table rows, where other ranks have some of them.
     ///
     /// # Errors
     /// When the norm is not finite: the gradient overflowed.
@@ -115,13 +117,20 @@ impl Optimizer {
         weights: &mut Weights,
         penalties: &RowPenalties,
         sums: Sums<'_>,
+        row_squares: Option<&[f64]>,
     ) -> Result<Option<f64>> {
         let (rate, steps) = (self.learning_rate(), self.steps + 1);
         let rule = |shrink| Rule::new(self.config.kind, rate, steps, shrink);
         let mut parts = parts(weights, &mut self.parameters, &mut self.tables, sums);
         let norm = if self.config.clip_norm > 0.0 {
             let sum = |part| Box::new(|| Part::sum(part, penalties)) as Task<'_, _>;
-            let squares: f64 = run_all(parts.iter_mut().map(sum).collect()).into_iter().sum();
+            let dense = parts.iter().filter(|part| matches!(part, Part::Dense(..))).count();
+            let mut squares = run_all(parts.iter_mut().map(sum).collect());
+            if let Some(row_squares) = row_squares {
+                squares.truncate(dense);
+                squares.extend_from_slice(row_squares);
+            }
+            let squares: f64 = squares.into_iter().sum();
             let norm = squares.sqrt();
             if !norm.is_finite() {
                 return Err(Error::Diverged { step: steps, loss: norm });
@@ -150,16 +159,17 @@ impl Optimizer {
         self.tables.iter_mut().for_each(Moments::clear);
     }
 
-    /// The state, to be stored beside the weights.
+    /// Whether the gradient is clipped, so that its norm is needed.
+    pub(crate) fn clips(&self) -> bool {
+        self.config.clip_norm > 0.0
+    }
+
+    /// The state, to be stored beside the weights, but for tables that are spread over ranks.
     pub fn export(&self, weights: &Weights) -> NamedTensors {
         let mut tensors = NamedTensors::default();
-        let names = weights
-            .parameters
-            .iter()
-            .map(|p| &p.name)
-            .chain(weights.tables.iter().map(|table| &table.name));
-        for (name, moments) in names.zip(self.parameters.iter().chain(&self.tables)) {
-            for (kind, values) in [("first", &moments.first), ("second", &moments.second)] {
+        for (name, moments) in names(weights).zip(self.parameters.iter().chain(&self.tables)) {
+            let Some(name) = name else { continue };
+            for (kind, values) in moments.kinds() {
                 if !values.is_empty() {
                     tensors.push(StoredTensor {
                         name: format!("optimizer/{kind}/{name}"),
@@ -177,12 +187,9 @@ impl Optimizer {
     /// # Errors
     /// Names what is missing or has another size.
     pub fn import(&mut self, weights: &Weights, stored: &NamedTensors, steps: u64) -> Result<()> {
-        let names = weights
-            .parameters
-            .iter()
-            .map(|p| &p.name)
-            .chain(weights.tables.iter().map(|table| &table.name));
-        for (name, moments) in names.zip(self.parameters.iter_mut().chain(&mut self.tables)) {
+        let all = self.parameters.iter_mut().chain(&mut self.tables);
+        for (name, moments) in names(weights).zip(all) {
+            let Some(name) = name else { continue };
             for (kind, values) in [("first", &mut moments.first), ("second", &mut moments.second)] {
                 if !values.is_empty() {
                     let from = stored.get(&format!("optimizer/{kind}/{name}"), &[values.len()])?;
@@ -193,4 +200,49 @@ impl Optimizer {
         self.steps = steps;
         Ok(())
     }
+
+    /// The state of tables that are spread over ranks.
+    pub(crate) fn spread_rows(&self, weights: &Weights) -> Vec<SpreadRows<&[f32]>> {
+        let tables = self.tables.iter().zip(&weights.tables);
+        let spread = tables.filter_map(|(moments, table)| Some((moments, table, table.partition?)));
+        spread
+            .flat_map(|(moments, table, partition)| {
+                moments.kinds().map(|(kind, numbers)| {
+                    let place = table.spread_rows(partition, &numbers[..]);
+                    moments_of(place, kind)
+                })
+            })
+            .filter(|rows| !rows.numbers.is_empty())
+            .collect()
+    }
+
+    /// The same, to be written.
+    pub(crate) fn spread_rows_mut(&mut self, weights: &Weights) -> Vec<SpreadRows<&mut [f32]>> {
+        let tables = self.tables.iter_mut().zip(&weights.tables);
+        let spread = tables.filter_map(|(moments, table)| Some((moments, table, table.partition?)));
+        spread
+            .flat_map(|(moments, table, partition)| {
+                let Moments { first, second } = moments;
+                [("first", first), ("second", second)].map(|(kind, numbers)| {
+                    let place = table.spread_rows(partition, &mut numbers[..]);
+                    moments_of(place, kind)
+                })
+            })
+            .filter(|rows| !rows.numbers.is_empty())
+            .collect()
+    }
+}
+
+/// Names of what has moments, in their order; none for tables that are spread over ranks.
+fn names(weights: &Weights) -> impl Iterator<Item = Option<&String>> {
+    let tables =
+        weights.tables.iter().map(|table| table.partition.is_none().then_some(&table.name));
+    weights.parameters.iter().map(|parameter| Some(&parameter.name)).chain(tables)
+}
+
+/// Moments of a table's rows lie like the rows, and are stored as one long list.
+fn moments_of<N>(mut rows: SpreadRows<N>, kind: &str) -> SpreadRows<N> {
+    rows.name = format!("optimizer/{kind}/{}", rows.name);
+    rows.shape = vec![rows.rows * rows.dim];
+    rows
 }

@@ -19,6 +19,11 @@ impl Moments {
         Self { first: vec![0.0; len], second: vec![0.0; len] }
     }
 
+    /// Both, with their names in files.
+    pub fn kinds(&self) -> [(&'static str, &Vec<f32>); 2] {
+        [("first", &self.first), ("second", &self.second)]
+    }
+
     /// Sets all to zero.
     pub fn clear(&mut self) {
         self.first.fill(0.0);

@@ -42,7 +42,7 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports/runs").join(job.directory_name()?),
     };
-    let together = Together::begin(&job, &directory)?;
+    let together = Together::begin(&job, &directory, arguments.spread_tables)?;
     let record = match &together {
         Some(together) if !together.is_first() => {
             // The first process has the result and tells it.
