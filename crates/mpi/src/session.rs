@@ -97,9 +97,11 @@ impl Flight {
     }
 
     fn into_parcels(self) -> Parcels {
-        let ends = self.receive_starts.iter().zip(&self.receive_counts);
-        let ends = ends.map(|(start, count)| (start + count) as usize).collect();
-        Parcels { words: self.receive, ends }
+        let bounds = self.receive_starts.iter().zip(&self.receive_counts);
+        // The spare word of each list came along.
+        let bounds = bounds.map(|(start, count)| *start as usize..(start + count - 1) as usize);
+        let bounds = bounds.collect();
+        Parcels::at(self.receive, bounds)
     }
 }
 
@@ -124,8 +126,9 @@ fn too_long() -> Error {
     ))
 }
 
+/// Words of a list, with the spare one.
 fn count_of(words: &[u32]) -> Result<i32> {
-    i32::try_from(words.len()).map_err(|_| too_long())
+    i32::try_from(words.len() + 1).map_err(|_| too_long())
 }
 
 impl MpiRanks {
@@ -181,7 +184,7 @@ impl Communicator for MpiRanks {
 
     fn all_gather(&self, mine: &[u32]) -> Result<Parcels> {
         let counts = self.counts(vec![count_of(mine)?; self.size])?;
-        let mut flight = ManuallyDrop::new(Flight::new(mine.to_vec(), Vec::new(), counts)?);
+        let mut flight = ManuallyDrop::new(Flight::new([mine, &[0]].concat(), Vec::new(), counts)?);
         {
             let Flight { send, receive, receive_counts, receive_starts, .. } = &mut *flight;
             let (counts, starts) = (&receive_counts[..], &receive_starts[..]);

@@ -67,15 +67,15 @@ pub(crate) fn join(
         }
     }
 
-    let message = &mut parcels.words;
+    let mut message = parcels.words;
     message.clear();
     message.extend([u32::from(stop), sum.len() as u32]);
     message.extend_from_slice(bytemuck::cast_slice(&sum));
     for (lane, loss) in lanes[own.clone()].iter().zip(losses) {
         let events = &lane.collected.events;
-        write_lane(if with_events { events } else { &[] }, *loss, message);
+        write_lane(if with_events { events } else { &[] }, *loss, &mut message);
     }
-    let all = ranks.all_gather(message)?;
+    let all = ranks.all_gather(&message)?;
 
     let mut joined = Joined { losses: Vec::with_capacity(lanes.len()), stop: false };
     let mut dense = Vec::new();

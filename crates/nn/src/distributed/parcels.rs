@@ -1,15 +1,21 @@
 //! What ranks send one another.
 
+use std::ops::Range;
+
 /// Lists of 32-bit words, one after the other in one memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parcels {
     /// The words of all lists.
     pub words: Vec<u32>,
-    /// Where each list ends in `words`.
-    pub ends: Vec<usize>,
+    bounds: Vec<Range<usize>>,
 }
 
 impl Parcels {
+    /// Lists at these places of `words`.
+    pub fn at(words: Vec<u32>, bounds: Vec<Range<usize>>) -> Self {
+        Self { words, bounds }
+    }
+
     /// Adds a list.
     pub fn push(&mut self, words: &[u32]) {
         self.words.extend_from_slice(words);
@@ -17,29 +23,30 @@ impl Parcels {
     }
 
     /// Ends the list whose words were put into `words` since the last one.
+    ///
+    /// A word that nobody reads follows each list: Open MPI 4.1 never ends an exchange in which some ranks have
+    /// nothing at all for each other and others have.
     pub fn close(&mut self) {
-        self.ends.push(self.words.len());
+        let start = self.bounds.last().map_or(0, |last| last.end + SPARE);
+        self.bounds.push(start..self.words.len());
+        self.words.extend([0; SPARE]);
     }
 
     /// The number of lists.
     pub fn count(&self) -> usize {
-        self.ends.len()
+        self.bounds.len()
     }
 
     /// One list.
     pub fn of(&self, index: usize) -> &[u32] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.words[start..self.ends[index]]
+        &self.words[self.bounds[index].clone()]
     }
 
     /// All lists, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
         (0..self.count()).map(|index| self.of(index))
     }
-
-    /// Takes the memory back for new lists.
-    pub fn clear(&mut self) {
-        self.words.clear();
-        self.ends.clear();
-    }
 }
+
+/// Words after each list.
+const SPARE: usize = 1;

@@ -91,12 +91,13 @@ impl Communicator for ThreadRanks {
         let mut parcels = Parcels::default();
         parcels.push(mine);
         let mut gathered = Parcels::default();
-        self.meet(parcels)?.iter().for_each(|one| gathered.push(&one.words));
+        self.meet(parcels)?.iter().for_each(|one| gathered.push(one.of(0)));
         Ok(gathered)
     }
 
     fn all_to_all(&self, parcels: &Parcels) -> Result<Parcels> {
-        self.count(parcels.words.len() - parcels.of(self.rank).len());
+        let whole: usize = parcels.iter().map(<[u32]>::len).sum();
+        self.count(whole - parcels.of(self.rank).len());
         let mut received = Parcels::default();
         self.meet(parcels.clone())?.iter().for_each(|one| received.push(one.of(self.rank)));
         Ok(received)
