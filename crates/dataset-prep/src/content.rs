@@ -38,11 +38,6 @@ impl Content {
         digest.finish()
     }
 
-    /// Category of a good.
-    pub(crate) fn category(&self, good: u32) -> u32 {
-        self.goods_categories[good as usize - 1]
-    }
-
     /// Events of user `user`.
     pub(crate) fn events(&self, user: usize) -> std::ops::Range<usize> {
         self.offsets[user] as usize..self.offsets[user + 1] as usize

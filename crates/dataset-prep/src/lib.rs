@@ -29,6 +29,7 @@ mod source;
 mod splits;
 mod statistics;
 mod store;
+mod streaming;
 mod tables;
 mod taobao;
 mod text;
@@ -36,7 +37,9 @@ mod x1;
 
 pub use catalog::{Kind, KnownDataset, catalog};
 pub use error::{Error, Place, Result};
-pub use manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, Simulation};
+pub use manifest::{
+    FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, ShardRecord, Sharding, Simulation,
+};
 pub use origin::{Address, Checks, Member, Origin};
 pub use predictions::{Predictions, read_predictions, write_predictions};
 pub use prepare::{Check, HistoryRule, PrepOptions, Prepared, prepare};
@@ -49,4 +52,5 @@ pub use simulate::{
     is_simulation_of, presets, simulate, simulate_ads,
 };
 pub use statistics::{HistoryLengths, Statistics};
-pub use store::{open, read_manifest, read_truth};
+pub use store::{MOST_SHARDS, open, read_manifest, read_truth};
+pub use streaming::{StoredShards, open_streamed};

@@ -105,6 +105,15 @@ impl Prepared {
         store::write(&self.content, &self.manifest, out)
     }
 
+    /// [`Prepared::write`] with users' rows spread over `shards` files, so that training can stream them. Opened as
+    /// a whole it is the same dataset.
+    ///
+    /// # Errors
+    /// As there; when the number of shards cannot be, or the layout has no shards.
+    pub fn write_sharded(&self, out: &Path, shards: u32) -> Result<Manifest> {
+        store::write_sharded(&self.content, &self.manifest, out, shards)
+    }
+
     /// The manifest. Its list of files is empty until the dataset is written.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -322,6 +331,7 @@ pub(crate) fn blank(id: &str, protocol: Protocol) -> Manifest {
         counts: BTreeMap::new(),
         content_sha256: String::new(),
         sources: Vec::new(),
+        shards: None,
         files: Vec::new(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
     }

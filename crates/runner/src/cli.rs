@@ -159,6 +159,9 @@ pub struct PrepArguments {
     /// Memory for sorting a log that is larger, such as 4GiB; default half of this machine's
     #[arg(long, value_parser = crate::environment::parse_bytes)]
     pub memory_limit: Option<u64>,
+    /// Spread users over so many files, so that training can stream them (train.shuffle_buffer)
+    #[arg(long)]
+    pub shards: Option<u32>,
     /// Exit with 1 when a count differs from the published one
     #[arg(long)]
     pub strict: bool,
@@ -185,6 +188,9 @@ pub struct SimulateArguments {
     /// Factor on the preset's counts
     #[arg(long, default_value_t = 1.0)]
     pub scale: f64,
+    /// Spread users over so many files, so that training can stream them (train.shuffle_buffer)
+    #[arg(long)]
+    pub shards: Option<u32>,
     /// held-out or authors; stored as the default
     #[arg(long, default_value = "held-out")]
     pub protocol: Protocol,

@@ -1,14 +1,17 @@
 //! Finding, preparing and opening datasets.
 
+use crate::config::RunConfig;
 use crate::environment;
+use crate::streamed::Shards;
 use crate::suggest::did_you_mean;
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, FileLock, Protocol};
 use ctr_dataset_prep::{
     KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
-    catalog, is_simulation_of, presets, read_manifest, simulate_ads,
+    catalog, is_simulation_of, open_streamed, presets, read_manifest, simulate_ads,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Seed of negatives and simulations: the authors' code says 1234.
 pub const DATA_SEED: u64 = 1234;
@@ -105,6 +108,11 @@ fn log_options(scale: f64, seed: u64, protocol: Protocol) -> SimulateOptions {
 
 /// Opens a prepared dataset, with a hint when there is none.
 pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
+    needs_manifest(dir)?;
+    Ok(ctr_dataset_prep::open(dir, protocol)?)
+}
+
+fn needs_manifest(dir: &Path) -> Result<()> {
     if !dir.join("manifest.json").exists() {
         bail!(
             "{} holds no prepared dataset (no manifest.json): make one with `din-repro prep DATASET \
@@ -112,7 +120,47 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
             dir.display()
         );
     }
-    Ok(ctr_dataset_prep::open(dir, protocol)?)
+    Ok(())
+}
+
+/// Opens a prepared dataset for runs of a configuration: the training rows stay in their shards where it streams
+/// them. Gives the configuration with what the data decides about it.
+pub fn open_for(
+    dir: &Path,
+    protocol: Option<Protocol>,
+    mut config: RunConfig,
+) -> Result<(Dataset, Shards, RunConfig)> {
+    let train = &mut config.train;
+    if train.shuffle_buffer == 0 {
+        return Ok((open(dir, protocol)?, None, config));
+    }
+    needs_manifest(dir)?;
+    let manifest = read_manifest(dir)?;
+    if let Some(sharding) = &manifest.shards {
+        let rows = sharding.train_rows(protocol.unwrap_or(manifest.protocol));
+        if rows.iter().sum::<u64>() <= train.shuffle_buffer {
+            // The same bits as without the settings, so it is the same run.
+            tracing::info!(
+                "a shuffle buffer of {} holds all {} training rows: they are all in memory, as without it",
+                train.shuffle_buffer,
+                rows.iter().sum::<u64>()
+            );
+            (train.shuffle_buffer, train.shards) = (0, 0);
+            return Ok((open(dir, protocol)?, None, config));
+        }
+        if ![0, rows.len() as u64].contains(&train.shards) {
+            bail!(
+                "{} has {} shards, the settings say train.shards={}: another number is another order of \
+                 rows; prepare the data with --shards {2}, or leave train.shards out",
+                dir.display(),
+                rows.len(),
+                train.shards
+            );
+        }
+        train.shards = rows.len() as u64;
+    }
+    let (dataset, shards) = open_streamed(dir, protocol)?;
+    Ok((dataset, Some(Arc::new(shards)), config))
 }
 
 /// Where [`provide`] finds things, and what it may do.

@@ -46,12 +46,14 @@ datasets/README.md lists all of its settings.
 Examples:
   din-repro prep amazon-beauty --raw downloads/beauty
   din-repro prep custom --raw mine --out datasets/prepared/mine
-  din-repro prep movielens-1m --data-dir downloads --protocol authors";
+  din-repro prep movielens-1m --data-dir downloads --protocol authors
+  din-repro prep amazon-electronics --data-dir downloads --shards 16";
 
 pub const SIMULATE: &str = "\
 Examples:
   din-repro simulate tiny
   din-repro simulate amazon-electronics-sim --scale 0.1
+  din-repro simulate amazon-electronics-sim --scale 4 --shards 32
   din-repro simulate alibaba-sim --scale 0.25 --out datasets/prepared/ads";
 
 pub const STATS: &str = "\
@@ -74,7 +76,9 @@ Examples:
     --preset authors --max-steps 2000 --out reports/runs/mine
   din-repro train --model din --data datasets/prepared/tiny \\
     --config reports/runs/mine/record.json
-  din-repro train --model din --data datasets/prepared/tiny --tensorboard";
+  din-repro train --model din --data datasets/prepared/tiny --tensorboard
+  din-repro train --model din --data datasets/prepared/electronics-in-shards \\
+    --set train.shuffle_buffer=200000";
 
 pub const EVAL: &str = "\
 Examples:

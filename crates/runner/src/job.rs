@@ -5,6 +5,7 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::registry::ModelId;
+use crate::streamed::{self, Shards};
 use anyhow::{Context, Result, bail};
 use ctr_core::{
     Dataset, DatasetReference, FileLock, MetricValues, ModelInfo, RECORD_SCHEMA_VERSION, RunRecord,
@@ -28,6 +29,8 @@ pub const PREDICTIONS_FILE: &str = "predictions.parquet";
 pub struct Job<'d> {
     /// The data, opened under the protocol wanted.
     pub dataset: &'d Dataset,
+    /// Training rows that are not in memory, where the configuration streams them.
+    pub shards: Shards,
     /// The configuration.
     pub config: RunConfig,
     /// The seed.
@@ -142,7 +145,7 @@ impl Job<'_> {
     ) -> Result<RunRecord> {
         let _watch = interrupt::watch();
         let regularizer = &self.config.regularizer;
-        let features = regularizer.features(self.dataset)?;
+        let (features, shards) = streamed::features(regularizer, self.dataset, &self.shards)?;
         let seeds = SeedStreams::new(self.seed);
         let mut network = self.config.model.network(&features.schema, seeds)?;
         let model = ModelInfo {
@@ -150,7 +153,7 @@ impl Job<'_> {
             num_params_dense: network.weights.num_params_dense(),
             num_params_embedding: network.weights.num_params_embedding(),
         };
-        regularizer.install(&mut network, &features, &self.config.train, seeds)?;
+        regularizer.install(&mut network, &features, &shards, &self.config.train, seeds)?;
         let run_id = self.run_id()?;
         tracing::debug!(
             "{}: run {run_id} in {}, {} dense and {} table parameters",
@@ -166,7 +169,12 @@ impl Job<'_> {
             directory,
             resume,
         };
-        let outcome = ctr_train::train(&spec, &features, network, observer, stop)?;
+        let outcome = match shards {
+            None => ctr_train::train(&spec, &features, network, observer, stop)?,
+            Some(shards) => {
+                ctr_train::train_streamed(&spec, &features, shards, network, observer, stop)?
+            }
+        };
         let (status, curve, chosen, timing) = match outcome {
             Outcome::Interrupted { step } => {
                 return Err(Failure::Interrupted(format!(
@@ -213,7 +221,7 @@ impl Job<'_> {
                 .to_string(),
             config: serde_json::to_value(&self.config)?,
             config_sha256: self.config_sha256()?,
-            dataset: reference(self.dataset),
+            dataset: self.reference()?,
             protocol: self.dataset.protocol,
             seed: self.seed,
             model,
@@ -234,6 +242,25 @@ impl Job<'_> {
         let text = serde_json::to_string_pretty(&record)? + "\n";
         write_atomic(&directory.join(RECORD_FILE), text.as_bytes())?;
         Ok(record)
+    }
+
+    fn reference(&self) -> Result<DatasetReference> {
+        let dataset = self.dataset;
+        let counts = streamed::training_counts(dataset, &self.shards)?;
+        let rows = |split: Split| match split {
+            Split::Train => counts.rows(),
+            split => dataset.split(split).rows() as u64,
+        };
+        Ok(DatasetReference {
+            id: dataset.id.clone(),
+            content_sha256: dataset.content_sha256.clone(),
+            simulated: dataset.simulated,
+            negatives: dataset.negatives.clone(),
+            rows: Split::ALL.map(|split| (split.name().to_string(), rows(split))).into(),
+            statistics: dataset.statistics.clone(),
+            fields: counts.summaries(&dataset.schema),
+            ceiling: dataset.ceiling,
+        })
     }
 }
 
@@ -275,22 +302,6 @@ pub fn tidy(directory: &Path) -> Result<()> {
         remove_checkpoint(directory);
     }
     Ok(())
-}
-
-fn reference(dataset: &Dataset) -> DatasetReference {
-    DatasetReference {
-        id: dataset.id.clone(),
-        content_sha256: dataset.content_sha256.clone(),
-        simulated: dataset.simulated,
-        negatives: dataset.negatives.clone(),
-        rows: Split::ALL
-            .into_iter()
-            .map(|split| (split.name().to_string(), dataset.split(split).rows() as u64))
-            .collect(),
-        statistics: dataset.statistics.clone(),
-        fields: dataset.field_summaries(),
-        ceiling: dataset.ceiling,
-    }
 }
 
 /// The network of a finished run, for data of `schema`, with its stored weights.

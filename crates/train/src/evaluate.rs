@@ -1,7 +1,7 @@
 //! Scoring a split.
 
 use crate::{Error, Result};
-use ctr_core::{Batch, Dataset, Split};
+use ctr_core::{Batch, Dataset, Split, TrainShards, for_each_shard};
 use ctr_metrics::GaucVariant;
 use ctr_nn::{Network, Occurrences, ScoringMemory, Weights};
 use rayon::prelude::*;
@@ -75,12 +75,36 @@ pub fn count_occurrences(
     weights: &Weights,
     max_history: Option<u32>,
 ) -> Result<Occurrences> {
-    let rows: Vec<u32> = (0..dataset.train.rows() as u32).collect();
     let mut occurrences = Occurrences::new(weights);
+    add_occurrences(&mut occurrences, dataset, weights, max_history)?;
+    Ok(occurrences)
+}
+
+/// [`count_occurrences`] with one shard in memory at a time.
+///
+/// # Errors
+/// When a shard cannot be read, or does not fit the weights.
+pub fn count_occurrences_in_shards(
+    shards: &dyn TrainShards,
+    weights: &Weights,
+    max_history: Option<u32>,
+) -> Result<Occurrences> {
+    let mut occurrences = Occurrences::new(weights);
+    for_each_shard(shards, |shard| add_occurrences(&mut occurrences, shard, weights, max_history))?;
+    Ok(occurrences)
+}
+
+fn add_occurrences(
+    occurrences: &mut Occurrences,
+    dataset: &Dataset,
+    weights: &Weights,
+    max_history: Option<u32>,
+) -> Result<()> {
+    let rows: Vec<u32> = (0..dataset.train.rows() as u32).collect();
     let mut batch = Batch::default();
     for rows in rows.chunks(4096) {
         dataset.fill_batch(Split::Train, rows, max_history, &mut batch);
         occurrences.add(weights, &batch)?;
     }
-    Ok(occurrences)
+    Ok(())
 }

@@ -3,15 +3,16 @@
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
 use crate::events::EventLog;
 use crate::losses::{LossLog, read_losses};
-use crate::{Error, Evaluation, Result, TrainConfig, score_split};
+use crate::{Error, Evaluation, Feed, Part, Result, TrainConfig, score_split};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
-    Split, Status, sha256_hex, write_atomic,
+    Split, Status, TrainShards, sha256_hex, write_atomic,
 };
 use ctr_metrics::GaucVariant;
 use ctr_nn::{NamedTensors, Network, Optimizer};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -111,8 +112,39 @@ pub fn train(
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     spec.config.validate()?;
-    for split in [Split::Train, Split::Test] {
-        if dataset.split(split).rows() == 0 {
+    let feed = Feed::in_memory(dataset, spec.config, spec.seed)?;
+    run(spec, dataset, feed, network, observer, stop)
+}
+
+/// [`train`] on rows that are streamed from `shards`, as the settings have it. `dataset` has the rows to choose on
+/// and to report, and none to learn from.
+///
+/// # Errors
+/// As there, and when a shard cannot be read.
+pub fn train_streamed(
+    spec: &RunSpec<'_>,
+    dataset: &Dataset,
+    shards: Arc<dyn TrainShards>,
+    network: Network,
+    observer: &dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    spec.config.validate()?;
+    let feed = Feed::streamed(shards, spec.config, spec.seed, Part::WHOLE)?;
+    run(spec, dataset, feed, network, observer, stop)
+}
+
+fn run(
+    spec: &RunSpec<'_>,
+    dataset: &Dataset,
+    feed: Feed<'_>,
+    network: Network,
+    observer: &dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    let test = dataset.test.rows() as u64;
+    for (split, rows) in [(Split::Train, feed.rows()), (Split::Test, test)] {
+        if rows == 0 {
             return Err(Error::Config(format!(
                 "dataset {} has no {} rows",
                 dataset.id,
@@ -135,12 +167,13 @@ pub fn train(
         Progress { run_id: spec.run_id.to_string(), best_value: -1.0, ..Progress::default() }
     };
     let losses = LossLog::open(spec.directory, progress.step)?;
-    Run { spec, dataset, network, optimizer, events, losses, progress }.go(observer, stop)
+    Run { spec, dataset, feed, network, optimizer, events, losses, progress }.go(observer, stop)
 }
 
 struct Run<'r> {
     spec: &'r RunSpec<'r>,
     dataset: &'r Dataset,
+    feed: Feed<'r>,
     network: Network,
     optimizer: Optimizer,
     events: EventLog,
@@ -151,7 +184,7 @@ struct Run<'r> {
 impl Run<'_> {
     fn go(mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let config = self.spec.config;
-        let per_epoch = (self.dataset.train.rows() as u64).div_ceil(config.batch_size as u64);
+        let per_epoch = self.feed.steps();
         let mut steps = per_epoch * config.epochs;
         if config.max_steps > 0 {
             steps = steps.min(config.max_steps);
@@ -159,8 +192,6 @@ impl Run<'_> {
         observer.started(self.progress.step, steps, config.batch_size);
         observer.begun(&read_losses(self.spec.directory)?, &self.progress.curve);
         let mut batch = Batch::default();
-        let mut order = Vec::new();
-        let mut order_of = u64::MAX;
         let mut status = Status::Finished;
         loop {
             if self.evaluation_is_due(per_epoch, steps) {
@@ -182,19 +213,13 @@ impl Run<'_> {
                 return self.interrupted();
             }
             let (epoch, index) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
-            if order_of != epoch {
-                self.permute(epoch, &mut order);
-                order_of = epoch;
-            }
             if index == 0 && epoch > 0 && config.reinitialize_embeddings {
                 let seeds = SeedStreams::new(self.spec.seed);
                 self.network.draw_tables_again(seeds, &format!("epoch-{epoch}"));
                 self.optimizer.forget_tables();
             }
             let begun = Instant::now();
-            let from = index as usize * config.batch_size;
-            let rows = &order[from..(from + config.batch_size).min(order.len())];
-            self.dataset.fill_batch(Split::Train, rows, config.history_limit(), &mut batch);
+            let rows = self.feed.fill(epoch, index, &mut batch)?;
             let loss = match self.network.train_step(&batch, &mut self.optimizer) {
                 Ok(report) => {
                     self.progress.loss_sum += report.loss;
@@ -210,7 +235,7 @@ impl Run<'_> {
                 Err(error) => return Err(error.into()),
             };
             self.progress.train_seconds += begun.elapsed().as_secs_f64();
-            self.progress.train_rows += rows.len() as u64;
+            self.progress.train_rows += rows as u64;
             self.progress.loss_count += 1;
             self.progress.step += 1;
             observer.stepped(self.progress.step, loss);
@@ -232,13 +257,6 @@ impl Run<'_> {
         let step = self.progress.step;
         self.events.write("interrupted", &json!({"step": step}))?;
         Ok(Outcome::Interrupted { step })
-    }
-
-    /// The order of rows in an epoch, in the memory of the epoch before.
-    fn permute(&self, epoch: u64, order: &mut Vec<u32>) {
-        order.clear();
-        order.extend(0..self.dataset.train.rows() as u32);
-        SeedStreams::new(self.spec.seed).stream(&format!("shuffle/epoch-{epoch}")).shuffle(order);
     }
 
     /// Whether the last step is to be evaluated and was not: a run may have been stopped in its evaluation.

@@ -4,13 +4,17 @@
 mod folder;
 mod reviews;
 mod rows;
+mod sharded;
 mod truth;
 
 pub(crate) use folder::Folder;
 pub(crate) use reviews::KEYS as REVIEW_KEYS;
+pub(crate) use reviews::{ShardEvents, read_categories, read_shard, read_users};
 pub(crate) use rows::{
     ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
 };
+pub use sharded::MOST_SHARDS;
+pub(crate) use sharded::{SHARD_RULE, check_shards, shard_file, shard_of};
 pub use truth::read_truth;
 pub(crate) use truth::{TRUTH, column_of_truth};
 
@@ -39,6 +43,32 @@ pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<(
         Ok(manifest.clone())
     })?;
     Ok(())
+}
+
+/// Writes content that is in memory with its rows in shards.
+pub(crate) fn write_sharded(
+    content: &Form,
+    manifest: &Manifest,
+    out: &Path,
+    shards: u32,
+) -> Result<Manifest> {
+    check_shards(shards, out)?;
+    let Form::Reviews(content) = content else {
+        return Err(Error::Files {
+            folder: out.to_path_buf(),
+            problem: format!(
+                "{} has rows as its source had them, which are not written in shards yet",
+                manifest.id
+            ),
+            remedy: "leave --shards out; shards are for reviews, tables of interactions and the simulations \
+                     tiny and amazon-electronics-sim"
+                .into(),
+        });
+    };
+    replace(out, |folder| {
+        let sharding = reviews::write_sharded(content, shards, folder)?;
+        Ok(Manifest { shards: Some(sharding), ..manifest.clone() })
+    })
 }
 
 /// Has everything written into a temporary folder beside `out`, which then takes its place. `fill` writes

@@ -4,7 +4,7 @@ use crate::cli::{DatasetsArguments, PrepArguments, SimulateArguments, StatsArgum
 use crate::failure::Failure;
 use crate::output::{self, Format, grouped};
 use crate::{data, environment};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ctr_core::Protocol;
 use ctr_dataset_prep::{
     Check, PrepOptions, Prepared, Statistics, ads_dataset_id, ads_scale, catalog,
@@ -43,6 +43,7 @@ pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
 
 pub fn prep(arguments: &PrepArguments) -> Result<()> {
     if let Some(scale) = ads_scale(&arguments.dataset) {
+        no_shards(arguments.shards)?;
         let (seed, protocol) = (arguments.seed, arguments.protocol);
         return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
     }
@@ -57,7 +58,8 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
     let prepared = data::make(options, raw, arguments.data_dir.as_deref())?;
     let expected = data::known(&arguments.dataset).map(|known| known.expected).unwrap_or_default();
     let checks = prepared.checks(&expected)?;
-    write(&prepared, arguments.out.as_deref(), arguments.format, &checks)?;
+    let (out, format) = (arguments.out.as_deref(), arguments.format);
+    write(&prepared, out, arguments.shards, format, &checks)?;
     let wrong = checks.iter().filter(|check| !check.holds()).count();
     if arguments.strict && wrong > 0 {
         let message = format!("{wrong} of {} counts are not the published ones", checks.len());
@@ -69,10 +71,22 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
     let (seed, scale, protocol) = (arguments.seed, arguments.scale, arguments.protocol);
     if arguments.preset == ads_dataset_id(1.0) {
+        no_shards(arguments.shards)?;
         return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
     }
     let prepared = data::simulate(&arguments.preset, seed, scale, protocol)?;
-    write(&prepared, arguments.out.as_deref(), arguments.format, &[])
+    write(&prepared, arguments.out.as_deref(), arguments.shards, arguments.format, &[])
+}
+
+/// The log of ads has rows of its own kind.
+fn no_shards(shards: Option<u32>) -> Result<()> {
+    if shards.is_some() {
+        bail!(
+            "{} is not written in shards yet: leave --shards out, or simulate amazon-electronics-sim",
+            ads_dataset_id(1.0)
+        );
+    }
+    Ok(())
 }
 
 /// Simulates the log of ads, which is larger than memory may be: its manifest is all there is to print.
@@ -106,11 +120,20 @@ fn folder(out: Option<&Path>, id: &str) -> PathBuf {
     out.map_or_else(|| PathBuf::from(data::PREPARED_FOLDER).join(id), Path::to_path_buf)
 }
 
-fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Check]) -> Result<()> {
+fn write(
+    prepared: &Prepared,
+    out: Option<&Path>,
+    shards: Option<u32>,
+    format: Format,
+    checks: &[Check],
+) -> Result<()> {
     let manifest = prepared.manifest();
     let folder = folder(out, &manifest.id);
     let statistics = prepared.statistics()?;
-    prepared.write(&folder)?;
+    match shards {
+        None => prepared.write(&folder)?,
+        Some(shards) => drop(prepared.write_sharded(&folder, shards)?),
+    }
     for check in checks {
         let (name, wanted) = (check.name.replace('_', " "), grouped(check.expected));
         match check.found {
