@@ -15,6 +15,7 @@ mod metadata;
 mod movielens;
 mod numbering;
 mod origin;
+mod parts;
 mod predictions;
 mod prepare;
 mod python;
@@ -41,8 +42,10 @@ pub use manifest::{
     FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, ShardRecord, Sharding, Simulation,
 };
 pub use origin::{Address, Checks, Member, Origin};
+pub use parts::{Merged, PartManifest, merge_parts, prepare_part};
 pub use predictions::{Predictions, read_predictions, write_predictions};
 pub use prepare::{Check, HistoryRule, PrepOptions, Prepared, prepare};
+pub use raw::Partition;
 pub use scoring::{
     FieldIds, Keys, ScoringPiece, ScoringRows, TableWriter, Unknown, UnknownIds, read_keys,
     write_sample_rows,

@@ -20,6 +20,9 @@ pub const RAW_FOLDER: &str = "datasets/raw";
 /// Where prepared datasets lie unless told otherwise.
 pub const PREPARED_FOLDER: &str = "datasets/prepared";
 
+/// The dataset of one's own files.
+const CUSTOM: &str = "custom";
+
 /// The folders to look for raw files in: the given one, which must exist, then [`RAW_FOLDER`].
 pub fn raw_folders(data_dir: Option<&Path>) -> Result<Vec<PathBuf>> {
     // An empty DATA_DIR in the environment is none.
@@ -60,14 +63,20 @@ pub fn make(
     if presets().contains(&id.as_str()) {
         return simulate(&id, options.seed, 1.0, options.protocol);
     }
-    options.raw = match raw {
+    options.raw = raw_folder(&id, raw, data_dir)?;
+    Ok(ctr_dataset_prep::prepare(&options)?)
+}
+
+/// The folder with a dataset's raw files.
+pub fn raw_folder(id: &str, raw: Option<&Path>, data_dir: Option<&Path>) -> Result<PathBuf> {
+    Ok(match raw {
         Some(folder) => folder.to_path_buf(),
-        None if id == "custom" => bail!(
+        None if id == CUSTOM => bail!(
             "custom needs --raw DIR with dataset.toml, or with the pair interactions.* (user, item, \
              order or timestamp) and items.* (item, cate)"
         ),
         None => {
-            let dataset = known(&id)?;
+            let dataset = known(id)?;
             let folders = raw_folders(data_dir)?;
             dataset.locate(&folders).with_context(|| {
                 let looked: Vec<String> =
@@ -75,8 +84,7 @@ pub fn make(
                 format!("no files of {id} in {}; {}", looked.join(" or "), dataset.where_to_get())
             })?
         }
-    };
-    Ok(ctr_dataset_prep::prepare(&options)?)
+    })
 }
 
 /// Runs the simulator.

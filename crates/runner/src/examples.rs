@@ -47,7 +47,10 @@ Examples:
   din-repro prep amazon-beauty --raw downloads/beauty
   din-repro prep custom --raw mine --out datasets/prepared/mine
   din-repro prep movielens-1m --data-dir downloads --protocol authors
-  din-repro prep amazon-electronics --data-dir downloads --shards 16";
+  din-repro prep amazon-electronics --data-dir downloads --shards 16
+  din-repro prep amazon-electronics --data-dir downloads \\
+    --partition 0/16 --out parts
+  din-repro prep amazon-electronics --merge parts";
 
 pub const SIMULATE: &str = "\
 Examples:

@@ -7,7 +7,8 @@ use crate::{data, environment};
 use anyhow::{Result, bail};
 use ctr_core::Protocol;
 use ctr_dataset_prep::{
-    Check, PrepOptions, Prepared, Statistics, ads_dataset_id, ads_scale, catalog,
+    Check, PrepOptions, Prepared, Statistics, ads_dataset_id, ads_scale, catalog, merge_parts,
+    prepare_part,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,9 @@ pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
 pub fn prep(arguments: &PrepArguments) -> Result<()> {
     if let Some(scale) = ads_scale(&arguments.dataset) {
         no_shards(arguments.shards)?;
+        if arguments.partition.is_some() || arguments.merge.is_some() {
+            bail!("a simulation is not prepared in parts: leave --partition and --merge out");
+        }
         let (seed, protocol) = (arguments.seed, arguments.protocol);
         return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
     }
@@ -54,18 +58,52 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
         memory_limit: arguments.memory_limit.unwrap_or_else(environment::half_of_memory),
         ..PrepOptions::new(&arguments.dataset, Path::new(""), arguments.protocol)
     };
-    let raw = arguments.raw.as_deref();
-    let prepared = data::make(options, raw, arguments.data_dir.as_deref())?;
+    if arguments.partition.is_some() {
+        return prep_part(arguments, options);
+    }
     let expected = data::known(&arguments.dataset).map(|known| known.expected).unwrap_or_default();
-    let checks = prepared.checks(&expected)?;
     let (out, format) = (arguments.out.as_deref(), arguments.format);
-    write(&prepared, out, arguments.shards, format, &checks)?;
+    let checks = match &arguments.merge {
+        Some(parts) => {
+            let folder = folder(out, &options.id);
+            let merged = merge_parts(&options, parts, &folder)?;
+            let checks = merged.checks(&expected);
+            tell(&merged.manifest.id, &checks, &folder);
+            print(format, &merged.statistics)?;
+            checks
+        }
+        None => {
+            let raw = arguments.raw.as_deref();
+            let prepared = data::make(options, raw, arguments.data_dir.as_deref())?;
+            let checks = prepared.checks(&expected)?;
+            write(&prepared, out, arguments.shards, format, &checks)?;
+            checks
+        }
+    };
     let wrong = checks.iter().filter(|check| !check.holds()).count();
     if arguments.strict && wrong > 0 {
         let message = format!("{wrong} of {} counts are not the published ones", checks.len());
         return Err(Failure::Expectation(message).into());
     }
     Ok(())
+}
+
+/// One part of a dataset, such as a task of an array prepares.
+fn prep_part(arguments: &PrepArguments, mut options: PrepOptions) -> Result<()> {
+    let (Some(partition), Some(parts)) = (arguments.partition, &arguments.out) else {
+        bail!("--partition needs --out, the folder of all parts");
+    };
+    let raw = arguments.raw.as_deref();
+    options.raw = data::raw_folder(&options.id, raw, arguments.data_dir.as_deref())?;
+    let part = prepare_part(&options, partition, parts)?;
+    output::formatted(arguments.format, &part, || {
+        format!(
+            "part {partition} of {}: {} of {} events",
+            part.id,
+            grouped(part.events),
+            grouped(part.events_read)
+        )
+    })
 }
 
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
@@ -134,6 +172,12 @@ fn write(
         None => prepared.write(&folder)?,
         Some(shards) => drop(prepared.write_sharded(&folder, shards)?),
     }
+    tell(&manifest.id, checks, &folder);
+    print(format, &statistics)
+}
+
+/// Says where a dataset is, and how its counts compare with the published ones.
+fn tell(id: &str, checks: &[Check], folder: &Path) {
     for check in checks {
         let (name, wanted) = (check.name.replace('_', " "), grouped(check.expected));
         match check.found {
@@ -142,14 +186,12 @@ fn write(
                 tracing::info!("{name}: {}, as published", grouped(found));
             }
             Some(found) => tracing::warn!(
-                "{} {name}, the published {} has {wanted}: is this another release?",
-                grouped(found),
-                manifest.id
+                "{} {name}, the published {id} has {wanted}: is this another release?",
+                grouped(found)
             ),
         }
     }
     tracing::info!("written to {}", folder.display());
-    print(format, &statistics)
 }
 
 pub fn stats(arguments: &StatsArguments) -> Result<()> {
