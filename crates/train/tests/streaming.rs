@@ -224,6 +224,8 @@ fn numbered(rows_of_users: &[u32]) -> Dataset {
         groups: vec![Vec::new(), data.sequences.fields.clone()],
         users,
     };
+    data.validation = Samples { groups: held(&data).train.groups, ..Samples::default() };
+    data.test = data.validation.clone();
     data.validate().unwrap();
     data
 }
