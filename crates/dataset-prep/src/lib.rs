@@ -52,7 +52,7 @@ pub use scoring::{
 };
 pub use simulate::{
     AdCandidate, AdHistory, AdRequest, AdUser, AdWorld, SimulateOptions, ads_dataset_id, ads_scale,
-    is_simulation_of, presets, simulate, simulate_ads,
+    is_simulation_of, presets, simulate, simulate_ads, simulate_ads_in_shards,
 };
 pub use statistics::{HistoryLengths, Statistics};
 pub use store::{MOST_SHARDS, open, read_manifest, read_truth};

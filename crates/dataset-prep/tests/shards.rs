@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Place, authors, tables};
+use common::{Place, authors, survives_shards, tables};
 use ctr_core::{Dataset, Protocol, TrainShards, sha256_number};
 use ctr_dataset_prep::{
     Partition, PrepOptions, Prepared, SimulateOptions, Statistics, merge_parts, open,
@@ -71,11 +71,23 @@ fn opened_as_a_whole_it_is_what_it_was() {
         let message = prepared.write_sharded(&folder.path().join("x"), shards).unwrap_err();
         assert!(message.to_string().contains("choose 1 to 65536"), "{message}");
     }
+    // Another rule is another program's.
+    let path = folder.path().join("4/manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("SHA-256 of a user's key", "MD5 of a user's key")).unwrap();
+    let message = open(&folder.path().join("4"), None).unwrap_err().to_string();
+    assert!(message.contains("a rule that this program does not know"), "{message}");
     // A folder without shards has a manifest as before.
     let out = folder.path().join("plain");
     prepared.write(&out).unwrap();
     let text = std::fs::read_to_string(out.join("manifest.json")).unwrap();
     assert!(!text.contains("shards"), "{text}");
+}
+
+#[test]
+fn events_survive_shards() {
+    survives_shards(&tiny());
+    survives_shards(&tables().prepare().unwrap());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use ctr_core::{Dataset, FileLock, Protocol};
 use ctr_dataset_prep::{
     KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
     catalog, is_simulation_of, open_streamed, presets, read_manifest, simulate_ads,
+    simulate_ads_in_shards,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,8 +107,18 @@ pub fn simulate(preset: &str, seed: u64, scale: f64, protocol: Protocol) -> Resu
 }
 
 /// Simulates the log of ads into a folder.
-pub fn simulate_log(scale: f64, seed: u64, protocol: Protocol, out: &Path) -> Result<Manifest> {
-    Ok(simulate_ads(&log_options(scale, seed, protocol), out)?)
+pub fn simulate_log(
+    scale: f64,
+    seed: u64,
+    protocol: Protocol,
+    shards: Option<u32>,
+    out: &Path,
+) -> Result<Manifest> {
+    let options = log_options(scale, seed, protocol);
+    Ok(match shards {
+        None => simulate_ads(&options, out)?,
+        Some(shards) => simulate_ads_in_shards(&options, shards, out)?,
+    })
 }
 
 fn log_options(scale: f64, seed: u64, protocol: Protocol) -> SimulateOptions {

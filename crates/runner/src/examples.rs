@@ -67,7 +67,8 @@ Examples:
 pub const TRAIN: &str = "\
 For other trackers (MLflow, Weights & Biases): events.jsonl in the run's directory grows by one JSON object a line, \
 {\"event\", \"unix_seconds\", \"data\"}. Events: started (run_id), resumed (step), evaluated (step, epoch, train_loss, \
-valid_loss, valid_auc, valid_gauc, test_loss, test_auc, test_gauc), diverged, interrupted (step), ended (status, step). \
+valid_loss, valid_auc, valid_gauc, test_loss, test_auc, test_gauc), diverged, interrupted (step), \
+streamed (windows, waited_seconds) where train.shuffle_buffer is set, ended (status, step). \
 A resumed run may repeat an evaluation: take a step's last line. record.json has the configuration and all evaluations \
 at the end, losses.f64 every step's loss.
 

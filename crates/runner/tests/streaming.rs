@@ -86,8 +86,6 @@ fn a_damaged_shard_ends_the_run_with_its_name() {
     assert!(message.contains("prepare the dataset again"), "{message}");
     let message = desk.fails(2, &[&arguments[..], &["--set", "train.shards=8"]].concat());
     assert!(message.contains("without shuffle_buffer"), "{message}");
-    let message = desk.fails(2, &["simulate", "alibaba-sim", "--scale", "0.01", "--shards", "4"]);
-    assert!(message.contains("not written in shards yet"), "{message}");
 }
 
 #[test]

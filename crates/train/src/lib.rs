@@ -13,6 +13,6 @@ pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
 pub use config::TrainConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, count_occurrences, count_occurrences_in_shards, score_split};
-pub use feed::{Feed, Part};
+pub use feed::{Feed, Part, Waits};
 pub use losses::{LOSSES_FILE, read_losses};
 pub use run::{Chosen, Observer, Outcome, RunSpec, Silent, signature, train, train_streamed};

@@ -3,7 +3,7 @@
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
 use crate::events::EventLog;
 use crate::losses::{LossLog, read_losses};
-use crate::{Error, Evaluation, Feed, Part, Result, TrainConfig, score_split};
+use crate::{Error, Evaluation, Feed, Part, Result, TrainConfig, Waits, score_split};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
     Split, Status, TrainShards, sha256_hex, write_atomic,
@@ -383,6 +383,10 @@ impl Run<'_> {
             }
             _ => None,
         };
+        if let Some(Waits { windows, seconds }) = self.feed.waits() {
+            let waited = json!({"windows": windows, "waited_seconds": seconds});
+            self.events.write("streamed", &waited)?;
+        }
         self.events.write("ended", &json!({"status": status, "step": self.progress.step}))?;
         let progress = self.progress;
         let rate =

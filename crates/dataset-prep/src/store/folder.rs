@@ -75,6 +75,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Whether it has columns already.
+    pub fn has_begun(&self) -> bool {
+        self.encoder.is_some()
+    }
+
     /// Appends rows; every piece has the same columns.
     pub fn append(&mut self, columns: Vec<Column>) -> Result<()> {
         let encoder = match &mut self.encoder {

@@ -4,18 +4,21 @@
 mod folder;
 mod reviews;
 mod rows;
+mod rows_sharded;
 mod sharded;
 mod truth;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, Table};
 pub(crate) use reviews::KEYS as REVIEW_KEYS;
 pub(crate) use reviews::{
     ShardEvents, Vocabularies, read_categories, read_shard, read_users, write_users,
     write_vocabularies,
 };
 pub(crate) use rows::{
-    ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
+    ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, owners, read_bags_of,
+    vocabulary_file,
 };
+pub(crate) use rows_sharded::{RowPart, ShardTables, read_rows_of_shard, read_users_of_rows};
 pub use sharded::MOST_SHARDS;
 pub(crate) use sharded::{SHARD_RULE, check_shards, shard_file, shard_of};
 pub use truth::read_truth;
@@ -56,20 +59,11 @@ pub(crate) fn write_sharded(
     shards: u32,
 ) -> Result<Manifest> {
     check_shards(shards, out)?;
-    let Form::Reviews(content) = content else {
-        return Err(Error::Files {
-            folder: out.to_path_buf(),
-            problem: format!(
-                "{} has rows as its source had them, which are not written in shards yet",
-                manifest.id
-            ),
-            remedy: "leave --shards out; shards are for reviews, tables of interactions and the simulations \
-                     tiny and amazon-electronics-sim"
-                .into(),
-        });
-    };
     replace(out, |folder| {
-        let sharding = reviews::write_sharded(content, shards, folder)?;
+        let sharding = match content {
+            Form::Reviews(content) => reviews::write_sharded(content, shards, folder)?,
+            Form::Rows(content) => rows::write_sharded(content, shards, folder)?,
+        };
         Ok(Manifest { shards: Some(sharding), ..manifest.clone() })
     })
 }
@@ -213,7 +207,7 @@ fn open_once(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
 }
 
 /// Compares counts of the manifest with what the files have.
-fn check_counts(dir: &Path, manifest: &Manifest, found: &[(&str, usize)]) -> Result<()> {
+pub(crate) fn check_counts(dir: &Path, manifest: &Manifest, found: &[(&str, usize)]) -> Result<()> {
     for &(name, found) in found {
         let said = manifest.counts.get(name).copied();
         if said != Some(found as u64) {
@@ -266,6 +260,14 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest> {
     if manifest.layout == Layout::Reviews && manifest.negatives != NEGATIVES {
         let reason = format!("negatives {:?}, expected {NEGATIVES:?}", manifest.negatives);
         return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+    }
+    if let Some(sharding) = manifest.shards.as_ref().filter(|one| one.rule != SHARD_RULE) {
+        let reason = format!(
+            "users are in shards by a rule that this program does not know ({:?}); use the program that \
+             wrote it or prepare the dataset again",
+            sharding.rule
+        );
+        return Err(Error::damaged(&path, reason));
     }
     Ok(manifest)
 }

@@ -13,7 +13,7 @@
 //! Histories are not repeated a row: the splits of both protocols follow from these columns.
 
 use super::{AGAIN, Folder, SHARD_RULE, check_counts, check_numbers, shard_file, shard_of, table};
-use crate::columns::{encode, id_column, ids, text_column, texts};
+use crate::columns::{encode, id_column, ids, of_texts, text_column, texts};
 use crate::content::Content;
 use crate::manifest::{Manifest, ShardRecord, Sharding};
 use crate::splits::training_rows;
@@ -235,11 +235,10 @@ pub(crate) fn read_users(
     sharding: &Sharding,
 ) -> Result<Vec<(u32, u32)>> {
     let (path, frame) = table(dir, manifest, USERS)?;
-    let keys = texts(&path, &frame, "key")?;
     check_numbers(&path, "user_id", &ids(&path, &frame, "user_id")?, 0)?;
     let shards = sharding.shards.len() as u32;
-    let events = ids(&path, &frame, EVENTS)?;
-    Ok(keys.iter().map(|key| shard_of(key, shards)).zip(events).collect())
+    let of_users = of_texts(&path, &frame, "key", |key| shard_of(key, shards))?;
+    Ok(of_users.into_iter().zip(ids(&path, &frame, EVENTS)?).collect())
 }
 
 /// The category of each good, good 1 first.

@@ -44,12 +44,12 @@ pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
 
 pub fn prep(arguments: &PrepArguments) -> Result<()> {
     if let Some(scale) = ads_scale(&arguments.dataset) {
-        no_shards(arguments.shards)?;
         if arguments.partition.is_some() || arguments.merge.is_some() {
             bail!("a simulation is not prepared in parts: leave --partition and --merge out");
         }
         let (seed, protocol) = (arguments.seed, arguments.protocol);
-        return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
+        let (out, shards) = (arguments.out.as_deref(), arguments.shards);
+        return simulate_log((scale, seed, protocol), shards, out, arguments.format);
     }
     let options = PrepOptions {
         seed: arguments.seed,
@@ -109,34 +109,22 @@ fn prep_part(arguments: &PrepArguments, mut options: PrepOptions) -> Result<()> 
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
     let (seed, scale, protocol) = (arguments.seed, arguments.scale, arguments.protocol);
     if arguments.preset == ads_dataset_id(1.0) {
-        no_shards(arguments.shards)?;
-        return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
+        let (out, shards) = (arguments.out.as_deref(), arguments.shards);
+        return simulate_log((scale, seed, protocol), shards, out, arguments.format);
     }
     let prepared = data::simulate(&arguments.preset, seed, scale, protocol)?;
     write(&prepared, arguments.out.as_deref(), arguments.shards, arguments.format, &[])
 }
 
-/// The log of ads has rows of its own kind.
-fn no_shards(shards: Option<u32>) -> Result<()> {
-    if shards.is_some() {
-        bail!(
-            "{} is not written in shards yet: leave --shards out, or simulate amazon-electronics-sim",
-            ads_dataset_id(1.0)
-        );
-    }
-    Ok(())
-}
-
 /// Simulates the log of ads, which is larger than memory may be: its manifest is all there is to print.
 fn simulate_log(
-    scale: f64,
-    seed: u64,
-    protocol: Protocol,
+    (scale, seed, protocol): (f64, u64, Protocol),
+    shards: Option<u32>,
     out: Option<&Path>,
     format: Format,
 ) -> Result<()> {
     let folder = folder(out, &ads_dataset_id(scale));
-    let manifest = data::simulate_log(scale, seed, protocol, &folder)?;
+    let manifest = data::simulate_log(scale, seed, protocol, shards, &folder)?;
     tracing::info!("written to {}", folder.display());
     output::formatted(format, &manifest, || {
         let mut text = format!("{} (simulated)\n", manifest.id);

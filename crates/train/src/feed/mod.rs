@@ -9,6 +9,7 @@ use crate::{Error, Result, TrainConfig};
 use ctr_core::{Batch, Dataset, SeedStreams, Split, TrainShards};
 use plan::Plan;
 use std::sync::Arc;
+use std::time::Instant;
 use window::{Ahead, Window};
 
 /// Gives the rows of each step. The order depends on the seed and, when streamed, on the buffer and on the number
@@ -24,6 +25,15 @@ pub struct Feed<'d> {
     history: Option<u32>,
     /// Places in the batch of the rows that were filled in last; empty when all were.
     places: Vec<u32>,
+}
+
+/// What streaming cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Waits {
+    /// Windows that were needed.
+    pub windows: u64,
+    /// Seconds in which a step waited for one of them; the first of a run is always waited for.
+    pub seconds: f64,
 }
 
 #[derive(Debug)]
@@ -44,6 +54,7 @@ struct Streamed {
     plan: Arc<Plan>,
     current: Option<Window>,
     ahead: Option<Ahead>,
+    waits: Waits,
     /// A batch's rows out of its second and later windows.
     rest: Batch,
 }
@@ -91,8 +102,14 @@ impl<'d> Feed<'d> {
         }
         let plan = Arc::new(Plan::new(shards.as_ref(), config, seed, part)?);
         let rows = plan.rows();
-        let streamed =
-            Streamed { shards, plan, current: None, ahead: None, rest: Batch::default() };
+        let streamed = Streamed {
+            shards,
+            plan,
+            current: None,
+            ahead: None,
+            waits: Waits::default(),
+            rest: Batch::default(),
+        };
         Ok(Self::new(Source::Streamed(Box::new(streamed)), rows, config))
     }
 
@@ -139,6 +156,14 @@ impl<'d> Feed<'d> {
             }
         }
         Ok(batch.rows())
+    }
+
+    /// How long steps waited for shards; none where all rows are in memory from the beginning.
+    pub fn waits(&self) -> Option<Waits> {
+        match &self.source {
+            Source::Memory { .. } => None,
+            Source::Streamed(streamed) => Some(streamed.waits),
+        }
     }
 
     /// For every row that the last [`Feed::fill`] gave, its place in the step's whole batch; empty when all of the
@@ -190,6 +215,7 @@ impl Streamed {
             }
             return Ok(());
         }
+        let begun = Instant::now();
         let ahead = self.ahead.take().filter(|ahead| ahead.id == id);
         // One fewer in memory while this one is loaded, or waited for.
         if ahead.is_none() {
@@ -200,6 +226,8 @@ impl Streamed {
             None => Window::load(self.shards.as_ref(), &self.plan, id)?,
         };
         self.current = Some(window);
+        self.waits.windows += 1;
+        self.waits.seconds += begun.elapsed().as_secs_f64();
         self.ahead = self
             .plan
             .after(id)
