@@ -146,7 +146,7 @@ pub(crate) fn ids(path: &Path, frame: &DataFrame, name: &str) -> Result<Vec<u32>
 
 /// A column's texts; the column must be text and without nulls.
 pub(crate) fn texts(path: &Path, frame: &DataFrame, name: &str) -> Result<Vec<String>> {
-    of_texts(path, frame, name, String::from)
+    of_texts(path, frame, name, |text: &str| text.to_string())
 }
 
 /// Something of each of a column's texts, which are not copied.
