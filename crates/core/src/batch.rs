@@ -90,6 +90,26 @@ impl Batch {
         self.labels.len()
     }
 
+    /// Appends the rows of `more`, a batch of the same schema that was filled as this one was.
+    pub fn append(&mut self, more: &Self) {
+        self.labels.extend_from_slice(&more.labels);
+        self.groups.resize_with(more.groups.len(), Default::default);
+        for (to, from) in self.groups.iter_mut().zip(&more.groups) {
+            let last = to.offsets.last().copied();
+            // The first bound of what follows is the last one of what is there.
+            let skipped = usize::from(last.is_some());
+            let base = last.unwrap_or_default();
+            to.offsets.extend(from.offsets.iter().skip(skipped).map(|&bound| base + bound));
+            to.fields.resize_with(from.fields.len(), Default::default);
+            for (to, from) in to.fields.iter_mut().zip(&from.fields) {
+                if to.offsets.is_empty() && !from.offsets.is_empty() {
+                    to.offsets.push(0);
+                }
+                to.extend_from(from, 0, from.events());
+            }
+        }
+    }
+
     /// Copies some rows into `to`, whose memory is reused.
     pub fn copy_rows(&self, rows: Range<usize>, to: &mut Self) {
         to.labels.clear();
@@ -137,6 +157,17 @@ mod tests {
         assert_eq!(copy.groups[0].offsets, [0, 0, 1]);
         assert_eq!(copy.groups[0].fields[0], EventColumn { offsets: vec![0, 0], ids: vec![] });
         assert_eq!(copy.groups[1].fields[0].ids, [5, 6]);
+        // Parts of a batch put together again are the batch.
+        for cut in 0..=3 {
+            let [mut first, mut second] = [Batch::default(), Batch::default()];
+            batch.copy_rows(0..cut, &mut first);
+            batch.copy_rows(cut..3, &mut second);
+            first.append(&second);
+            assert_eq!(first, batch, "{cut}");
+        }
+        let mut whole = Batch::default();
+        whole.append(&batch);
+        assert_eq!(whole, batch);
     }
 
     #[test]

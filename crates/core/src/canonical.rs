@@ -31,6 +31,12 @@ pub fn sha256_of_file(path: &std::path::Path) -> std::io::Result<String> {
     Ok(digest.finish())
 }
 
+/// The first 16 digits of a text's SHA-256 as a number: `printf %s TEXT | sha256sum | cut -c 1-16`.
+pub fn sha256_number(text: &str) -> u64 {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
 /// SHA-256 over typed pieces, the same on every machine: numbers go in as little-endian bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Digest {
@@ -105,5 +111,6 @@ mod tests {
             sha256_hex(b"abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+        assert_eq!(sha256_number("abc"), 0xba78_16bf_8f01_cfea);
     }
 }

@@ -1,33 +1,16 @@
 //! What models see of a dataset: its fields counted, and datasets with less in them.
 
-use crate::{Cardinality, Dataset, Error, EventColumn, FieldSummary, Result, Role, Samples, Split};
+use crate::{
+    Cardinality, Dataset, Error, EventColumn, FieldSummary, Result, Role, Samples, Schema, Split,
+};
 use std::cmp::Reverse;
 
 impl Dataset {
     /// Every field as the paper's table 1 describes it; ids a row are counted over training rows.
     pub fn field_summaries(&self) -> Vec<FieldSummary> {
-        let rows = self.train.rows().max(1) as f64;
-        let mut summaries = Vec::new();
-        for (index, group) in self.schema.groups.iter().enumerate() {
-            let behaviors = group.role == Role::Behaviors;
-            for (place, field) in group.fields.iter().enumerate() {
-                let ids: u64 = if behaviors {
-                    self.sequences.fields.get(place).map_or(0, |column| self.history_ids(column))
-                } else {
-                    self.train.groups[index][place].ids.len() as u64
-                };
-                let size = self.schema.vocabularies[field.vocabulary].size;
-                summaries.push(FieldSummary {
-                    group: group.name.clone(),
-                    role: group.role,
-                    name: field.name.clone(),
-                    dimensionality: u64::from(size) - 1,
-                    multi_hot: behaviors || field.cardinality == Cardinality::Many,
-                    ids_per_row: ids as f64 / rows,
-                });
-            }
-        }
-        summaries
+        let mut counts = TrainingCounts::default();
+        counts.add(self);
+        counts.summaries(&self.schema)
     }
 
     /// Ids of a behaviors field in the histories of all training rows.
@@ -84,8 +67,20 @@ impl Dataset {
     /// # Errors
     /// When there is no such vocabulary or no behaviors field of it, or `share` is not from 0 to 1.
     pub fn keep_frequent(&self, name: &str, share: f64, candidates: bool) -> Result<Self> {
+        self.keep_ids(name, &self.frequent_ids(name, share)?, candidates)
+    }
+
+    /// The dataset with only those ids of one vocabulary that `kept` has true for; see
+    /// [`Dataset::keep_frequent`].
+    ///
+    /// # Errors
+    /// When there is no such vocabulary or no behaviors field of it, or `kept` is not of its size.
+    pub fn keep_ids(&self, name: &str, kept: &[bool], candidates: bool) -> Result<Self> {
         let vocabulary = self.vocabulary_number(name)?;
-        let kept = self.frequent_ids(name, share)?;
+        let size = self.schema.vocabularies[vocabulary].size;
+        if kept.len() != size as usize {
+            return self.refused(format!("{} ids of {name} are judged, not {size}", kept.len()));
+        }
         let place = self.behaviors_place(name)?;
         let mut less = self.clone();
         let filter = |column: &mut EventColumn| {
@@ -114,15 +109,23 @@ impl Dataset {
     /// # Errors
     /// Those of [`Dataset::keep_frequent`].
     pub fn frequent_ids(&self, name: &str, share: f64) -> Result<Vec<bool>> {
+        self.most_frequent(name, share, &self.rows_with(name)?)
+    }
+
+    /// [`Dataset::frequent_ids`] by counts of training rows that are known, in [`Dataset::rows_with`]'s
+    /// order; sums of it over shards are the counts of all.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::keep_frequent`].
+    pub fn most_frequent(&self, name: &str, share: f64, counts: &[u32]) -> Result<Vec<bool>> {
         if !(0.0..=1.0).contains(&share) {
             return self
                 .refused(format!("a share of {share} of {name} cannot stay, expected 0 to 1"));
         }
-        let place = self.behaviors_place(name)?;
         let size = self.schema.vocabularies[self.vocabulary_number(name)?].size;
-        let counts = self.rows_with(&self.sequences.fields[place], size);
         let mut order: Vec<u32> = (1..size).collect();
-        order.sort_by_key(|&id| (Reverse(counts[id as usize]), id));
+        let count_of = |id: u32| counts.get(id as usize).copied().unwrap_or_default();
+        order.sort_by_key(|&id| (Reverse(count_of(id)), id));
         let mut kept = vec![false; size as usize];
         let count = (f64::from(size - 1) * share).round() as usize;
         order[..count.min(order.len())].iter().for_each(|&id| kept[id as usize] = true);
@@ -150,8 +153,13 @@ impl Dataset {
         Err(Error::Dataset { dataset: self.id.clone(), reason })
     }
 
-    /// In how many training rows' histories each id of a behaviors field occurs.
-    fn rows_with(&self, column: &EventColumn, size: u32) -> Vec<u32> {
+    /// In how many training rows' histories each id of a vocabulary occurs.
+    ///
+    /// # Errors
+    /// When there is no such vocabulary or no behaviors field of it.
+    pub fn rows_with(&self, name: &str) -> Result<Vec<u32>> {
+        let column = &self.sequences.fields[self.behaviors_place(name)?];
+        let size = self.schema.vocabularies[self.vocabulary_number(name)?].size;
         let mut counts = vec![0u32; size as usize];
         let mut last = vec![usize::MAX; size as usize];
         for row in 0..self.train.rows() {
@@ -164,7 +172,7 @@ impl Dataset {
                 }
             }
         }
-        counts
+        Ok(counts)
     }
 
     fn vocabulary_number(&self, name: &str) -> Result<usize> {
@@ -182,6 +190,60 @@ impl Dataset {
             Split::Validation => &mut self.validation,
             Split::Test => &mut self.test,
         }
+    }
+}
+
+/// Ids of each field in training rows, for [`FieldSummary`]: of a dataset, or of its shards one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct TrainingCounts {
+    rows: u64,
+    /// Ids by group and field.
+    ids: Vec<Vec<u64>>,
+}
+
+impl TrainingCounts {
+    /// Counts the training rows of a dataset, or of one more shard of it.
+    pub fn add(&mut self, dataset: &Dataset) {
+        self.rows += dataset.train.rows() as u64;
+        self.ids.resize_with(dataset.schema.groups.len(), Vec::new);
+        for (index, group) in dataset.schema.groups.iter().enumerate() {
+            self.ids[index].resize(group.fields.len(), 0);
+            for (place, count) in self.ids[index].iter_mut().enumerate() {
+                *count += if group.role == Role::Behaviors {
+                    let column = dataset.sequences.fields.get(place);
+                    column.map_or(0, |column| dataset.history_ids(column))
+                } else {
+                    let column = dataset.train.groups.get(index).and_then(|one| one.get(place));
+                    column.map_or(0, |column| column.ids.len() as u64)
+                };
+            }
+        }
+    }
+
+    /// Training rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Every field of the schema as the paper's table 1 describes it.
+    pub fn summaries(&self, schema: &Schema) -> Vec<FieldSummary> {
+        let rows = self.rows.max(1) as f64;
+        let mut summaries = Vec::new();
+        for (index, group) in schema.groups.iter().enumerate() {
+            for (place, field) in group.fields.iter().enumerate() {
+                let ids = self.ids.get(index).and_then(|counts| counts.get(place)).copied();
+                summaries.push(FieldSummary {
+                    group: group.name.clone(),
+                    role: group.role,
+                    name: field.name.clone(),
+                    dimensionality: u64::from(schema.vocabularies[field.vocabulary].size) - 1,
+                    multi_hot: group.role == Role::Behaviors
+                        || field.cardinality == Cardinality::Many,
+                    ids_per_row: ids.unwrap_or_default() as f64 / rows,
+                });
+            }
+        }
+        summaries
     }
 }
 

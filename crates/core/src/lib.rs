@@ -14,15 +14,17 @@ mod panics;
 mod record;
 mod schema;
 mod seed;
+mod shards;
 mod signature;
 mod workshop;
 
 pub use ab_test::{AB_TEST_SCHEMA_VERSION, AbArm, AbDay, AbTestRecord, Latency};
 pub use batch::{Batch, EventColumn, GroupEvents};
-pub use canonical::{Digest, canonical_json, sha256_hex, sha256_of_file};
+pub use canonical::{Digest, canonical_json, sha256_hex, sha256_number, sha256_of_file};
 pub use dataset::{Dataset, Protocol, Samples, Sequences, Split};
 pub use error::{Error, Result};
 pub use exhibit::{EXHIBIT_FILE, EXHIBIT_SCHEMA_VERSION, ExhibitRecord};
+pub use features::TrainingCounts;
 pub use figures::{
     ACTIVATION_FILES, ActivatedEvent, ActivatedUser, ActivationFigure, DataHistograms,
     DatasetHistograms, DoublingBuckets, EMBEDDING_FILES, EmbeddedGood, EmbeddingFigure,
@@ -37,5 +39,6 @@ pub use record::{
 };
 pub use schema::{Cardinality, Field, FieldReference, Group, Role, Schema, Vocabulary};
 pub use seed::{RandomStream, SeedStreams};
+pub use shards::{ShardError, ShardRun, TrainShards, for_each_shard};
 pub use signature::Signature;
 pub use workshop::{Workshop, remove_workshops};

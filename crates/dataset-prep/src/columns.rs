@@ -146,9 +146,19 @@ pub(crate) fn ids(path: &Path, frame: &DataFrame, name: &str) -> Result<Vec<u32>
 
 /// A column's texts; the column must be text and without nulls.
 pub(crate) fn texts(path: &Path, frame: &DataFrame, name: &str) -> Result<Vec<String>> {
+    of_texts(path, frame, name, |text: &str| text.to_string())
+}
+
+/// Something of each of a column's texts, which are not copied.
+pub(crate) fn of_texts<T>(
+    path: &Path,
+    frame: &DataFrame,
+    name: &str,
+    of: impl Fn(&str) -> T,
+) -> Result<Vec<T>> {
     let column = column(path, frame, name, &DataType::String)?;
     let values = column.str().map_err(|error| Error::damaged(path, error.to_string()))?;
-    Ok(values.iter().flatten().map(String::from).collect())
+    Ok(values.iter().flatten().map(of).collect())
 }
 
 /// A column of the wanted type without nulls.

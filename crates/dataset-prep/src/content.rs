@@ -24,23 +24,11 @@ pub(crate) struct Content {
 impl Content {
     /// SHA-256 over all of it. Lengths go in with every column, so the counts are covered.
     pub(crate) fn sha256(&self) -> String {
-        let mut digest = Digest::new();
-        digest.text("goods and categories, version 1");
-        for keys in [&self.user_keys, &self.goods_keys, &self.category_keys] {
-            digest.update(&(keys.len() as u64).to_le_bytes());
-            for key in keys {
-                digest.text(key);
-            }
-        }
-        for column in [&self.goods_categories, &self.offsets, &self.goods, &self.negatives] {
-            digest.ids(column);
-        }
+        let keys = [&*self.user_keys, &*self.goods_keys, &*self.category_keys];
+        let mut digest = begin_digest(keys, &self.goods_categories, &self.offsets);
+        digest.ids(&self.goods);
+        digest.ids(&self.negatives);
         digest.finish()
-    }
-
-    /// Category of a good.
-    pub(crate) fn category(&self, good: u32) -> u32 {
-        self.goods_categories[good as usize - 1]
     }
 
     /// Events of user `user`.
@@ -83,6 +71,26 @@ impl Content {
         }
         None
     }
+}
+
+/// The content hash up to the events: keys of users, goods and categories, and offsets. The goods of all events
+/// follow, and all negatives, each with their number before them.
+pub(crate) fn begin_digest(
+    keys: [&[String]; 3],
+    goods_categories: &[u32],
+    offsets: &[u32],
+) -> Digest {
+    let mut digest = Digest::new();
+    digest.text("goods and categories, version 1");
+    for keys in keys {
+        digest.update(&(keys.len() as u64).to_le_bytes());
+        for key in keys {
+            digest.text(key);
+        }
+    }
+    digest.ids(goods_categories);
+    digest.ids(offsets);
+    digest
 }
 
 #[cfg(test)]

@@ -97,14 +97,16 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The target folder holds something that is no prepared dataset.
+    /// The target folder holds something that is not ours to replace.
     #[error(
-        "{} exists and is not a prepared dataset (it has no manifest.json); choose another folder or remove it yourself",
+        "{} exists and is not a {what}; choose another folder or remove it yourself",
         path.display()
     )]
     Occupied {
         /// The target.
         path: PathBuf,
+        /// What would be replaced, and by which file it is known.
+        what: String,
     },
     /// A prepared dataset, or a predictions file, that cannot be trusted.
     #[error("{}: {reason}", path.display())]
@@ -146,6 +148,12 @@ impl Error {
             problem: problem.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// An [`Error::Occupied`]: `name` is the file by which what may be replaced is known.
+    pub(crate) fn occupied(path: &Path, name: &str) -> Self {
+        let kind = if name == "manifest.json" { "prepared dataset" } else { "part of one" };
+        Self::Occupied { path: path.to_path_buf(), what: format!("{kind} (it has no {name})") }
     }
 
     /// An [`Error::Damaged`].

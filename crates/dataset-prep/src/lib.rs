@@ -15,6 +15,7 @@ mod metadata;
 mod movielens;
 mod numbering;
 mod origin;
+mod parts;
 mod predictions;
 mod prepare;
 mod python;
@@ -29,6 +30,7 @@ mod source;
 mod splits;
 mod statistics;
 mod store;
+mod streaming;
 mod tables;
 mod taobao;
 mod text;
@@ -36,17 +38,22 @@ mod x1;
 
 pub use catalog::{Kind, KnownDataset, catalog};
 pub use error::{Error, Place, Result};
-pub use manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, Simulation};
+pub use manifest::{
+    FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, ShardRecord, Sharding, Simulation,
+};
 pub use origin::{Address, Checks, Member, Origin};
+pub use parts::{Merged, PartManifest, merge_parts, prepare_part};
 pub use predictions::{Predictions, read_predictions, write_predictions};
 pub use prepare::{Check, HistoryRule, PrepOptions, Prepared, prepare};
+pub use raw::Partition;
 pub use scoring::{
     FieldIds, Keys, ScoringPiece, ScoringRows, TableWriter, Unknown, UnknownIds, read_keys,
     write_sample_rows,
 };
 pub use simulate::{
     AdCandidate, AdHistory, AdRequest, AdUser, AdWorld, SimulateOptions, ads_dataset_id, ads_scale,
-    is_simulation_of, presets, simulate, simulate_ads,
+    is_simulation_of, presets, simulate, simulate_ads, simulate_ads_in_shards,
 };
 pub use statistics::{HistoryLengths, Statistics};
-pub use store::{open, read_manifest, read_truth};
+pub use store::{MOST_SHARDS, open, read_manifest, read_truth};
+pub use streaming::{StoredShards, open_streamed};

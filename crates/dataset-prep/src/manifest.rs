@@ -37,6 +37,41 @@ pub enum Layout {
     Rows,
 }
 
+/// The files that users' rows are spread over, and by which rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sharding {
+    /// How users come to their shards.
+    pub rule: String,
+    /// The shards, in the order of their numbers.
+    pub shards: Vec<ShardRecord>,
+}
+
+impl Sharding {
+    /// Training rows of each shard.
+    pub fn train_rows(&self, protocol: Protocol) -> Vec<u64> {
+        let of = |shard: &ShardRecord| match protocol {
+            Protocol::HeldOut => shard.train_rows,
+            Protocol::Authors => shard.authors_train_rows,
+        };
+        self.shards.iter().map(of).collect()
+    }
+}
+
+/// What one shard has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardRecord {
+    /// Its users.
+    pub users: u64,
+    /// Their events, or rows as the source had them.
+    pub events: u64,
+    /// Training rows under the protocol `held-out`.
+    pub train_rows: u64,
+    /// Training rows under the protocol `authors`.
+    pub authors_train_rows: u64,
+}
+
 /// How simulated data was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +125,9 @@ pub struct Manifest {
     pub content_sha256: String,
     /// The raw files; empty for simulated data.
     pub sources: Vec<FileRecord>,
+    /// The shards that users are spread over; none where their rows lie in one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Sharding>,
     /// The Parquet files beside the manifest, so that damage is found before anything is decoded.
     pub files: Vec<FileRecord>,
     /// Version of this crate.

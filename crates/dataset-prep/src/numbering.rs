@@ -14,7 +14,7 @@
 use crate::content::Content;
 use crate::raw::{Events, Interner, Raw};
 use crate::{Error, Place, Result};
-use ctr_core::SeedStreams;
+use ctr_core::{RandomStream, SeedStreams};
 
 /// Numbers everything and draws the negatives.
 ///
@@ -22,7 +22,37 @@ use ctr_core::SeedStreams;
 /// No events, an item without category, a user who touched all goods.
 pub(crate) fn number(raw: &Raw, seed: u64) -> Result<Content> {
     let events = &raw.events;
-    if events.users.is_empty() {
+    let (mut content, order) = arrange(raw)?;
+    content.negatives = negatives(&content, seed).map_err(|user| {
+        let first = order[content.offsets[user] as usize] as usize;
+        Error::input(
+            &events.file,
+            events.place(first),
+            events.item_field,
+            nothing_left(&content.user_keys[user], content.goods_keys.len()),
+            NOTHING_LEFT_REMEDY,
+        )
+    })?;
+    Ok(content)
+}
+
+/// What is wrong with a user who touched all goods.
+pub(crate) fn nothing_left(user_key: &str, goods: usize) -> String {
+    format!(
+        "user {user_key:?} has events with all {goods} goods, so that no good is left for a negative"
+    )
+}
+
+pub(crate) const NOTHING_LEFT_REMEDY: &str = "give more goods or remove this user";
+
+/// Numbers everything that is there; the negatives are left empty. The second is the place of each event among the
+/// raw ones.
+///
+/// # Errors
+/// No events, an item without category.
+pub(crate) fn arrange(raw: &Raw) -> Result<(Content, Vec<u32>)> {
+    let events = &raw.events;
+    if events.read == 0 {
         return Err(Error::input(
             &events.file,
             Place::File,
@@ -53,7 +83,7 @@ pub(crate) fn number(raw: &Raw, seed: u64) -> Result<Content> {
     let (offsets, order) = by_user_and_time(events, &user_ids, &good_ids);
     let goods: Vec<u32> =
         order.iter().map(|&event| good_ids[events.items[event as usize] as usize]).collect();
-    let mut content = Content {
+    let content = Content {
         user_keys: keys(&events.user_keys, &user_order),
         goods_keys: keys(&events.item_keys, &good_order),
         goods_categories: goods_raw.iter().map(|&raw| category_ids[raw as usize]).collect(),
@@ -62,21 +92,7 @@ pub(crate) fn number(raw: &Raw, seed: u64) -> Result<Content> {
         goods,
         negatives: Vec::new(),
     };
-    content.negatives = negatives(&content, seed).map_err(|user| {
-        let first = order[content.offsets[user] as usize] as usize;
-        Error::input(
-            &events.file,
-            events.place(first),
-            events.item_field,
-            format!(
-                "user {:?} has events with all {} goods, so that no good is left for a negative",
-                content.user_keys[user],
-                content.goods_keys.len()
-            ),
-            "give more goods or remove this user",
-        )
-    })?;
-    Ok(content)
+    Ok((content, order))
 }
 
 /// The raw category of every item that occurs in the events.
@@ -146,38 +162,59 @@ fn by_user_and_time(events: &Events, user_ids: &[u32], good_ids: &[u32]) -> (Vec
     (offsets, order)
 }
 
-/// One negative a position, by rejection; or the user who leaves none.
+/// One negative a position; or the user who leaves none.
 fn negatives(content: &Content, seed: u64) -> std::result::Result<Vec<u32>, usize> {
-    let stream = SeedStreams::new(seed).stream("negatives");
-    let goods = content.goods_keys.len();
+    let mut draw = Negatives::new(content.goods_keys.len(), seed);
     let mut negatives = Vec::with_capacity(content.goods.len());
-    // `touched_by[g]` is the last user seen with good `g`, plus one: no clearing between users.
-    let mut touched_by = vec![0u32; goods + 1];
     for user in 0..content.user_keys.len() {
-        let mark = user as u32 + 1;
-        let events = content.events(user);
+        if !draw.of_user(user as u32, &content.goods[content.events(user)], &mut negatives) {
+            return Err(user);
+        }
+    }
+    Ok(negatives)
+}
+
+/// Draws negatives by rejection, user by user; in any order of users they are the same.
+pub(crate) struct Negatives {
+    stream: RandomStream,
+    goods: usize,
+    /// The last user seen with a good, plus one: no clearing between users.
+    touched_by: Vec<u32>,
+}
+
+impl Negatives {
+    pub fn new(goods: usize, seed: u64) -> Self {
+        let stream = SeedStreams::new(seed).stream("negatives");
+        Self { stream, goods, touched_by: vec![0; goods + 1] }
+    }
+
+    /// Appends a negative for each of a user's events; false when the user touched all goods.
+    #[must_use]
+    pub fn of_user(&mut self, user: u32, events: &[u32], negatives: &mut Vec<u32>) -> bool {
+        let mark = user + 1;
         let mut distinct = 0;
-        for &good in &content.goods[events.clone()] {
-            if touched_by[good as usize] != mark {
-                touched_by[good as usize] = mark;
+        for &good in events {
+            let touched = &mut self.touched_by[good as usize];
+            if *touched != mark {
+                *touched = mark;
                 distinct += 1;
             }
         }
-        if distinct == goods {
-            return Err(user);
+        if distinct == self.goods {
+            return false;
         }
-        let mut draws = stream.substream(user as u64);
+        let mut draws = self.stream.substream(u64::from(user));
         for _ in events {
             let negative = loop {
-                let good = 1 + draws.below(goods as u64) as u32;
-                if touched_by[good as usize] != mark {
+                let good = 1 + draws.below(self.goods as u64) as u32;
+                if self.touched_by[good as usize] != mark {
                     break good;
                 }
             };
             negatives.push(negative);
         }
+        true
     }
-    Ok(negatives)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::content::Content;
 use crate::form::Form;
 use crate::inputs::{self, Inputs};
 use crate::manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES, TIE_RULE};
-use crate::raw::Raw;
+use crate::raw::{Partition, Raw};
 use crate::release::Release;
 use crate::{Error, Kind, Result, Statistics};
 use crate::{catalog, custom, metadata, movielens, numbering, reviews, store, tables, taobao, x1};
@@ -105,6 +105,15 @@ impl Prepared {
         store::write(&self.content, &self.manifest, out)
     }
 
+    /// [`Prepared::write`] with users' rows spread over `shards` files, so that training can stream them. Opened as
+    /// a whole it is the same dataset.
+    ///
+    /// # Errors
+    /// As there; when the number of shards cannot be, or the layout has no shards.
+    pub fn write_sharded(&self, out: &Path, shards: u32) -> Result<Manifest> {
+        store::write_sharded(&self.content, &self.manifest, out, shards)
+    }
+
     /// The manifest. Its list of files is empty until the dataset is written.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -138,13 +147,21 @@ impl Prepared {
             found.insert("authors_train_rows".into(), rows.train_rows);
             found.insert("authors_test_rows".into(), rows.test_rows);
         }
-        let check = |(name, &expected): (&String, &u64)| Check {
-            name: name.clone(),
-            expected,
-            found: found.get(name).copied(),
-        };
-        Ok(expected.iter().map(check).collect())
+        Ok(checks(expected, &found))
     }
+}
+
+/// Counts beside the published ones.
+pub(crate) fn checks(
+    expected: &BTreeMap<String, u64>,
+    found: &BTreeMap<String, u64>,
+) -> Vec<Check> {
+    let check = |(name, &expected): (&String, &u64)| Check {
+        name: name.clone(),
+        expected,
+        found: found.get(name).copied(),
+    };
+    expected.iter().map(check).collect()
 }
 
 /// A count beside the published one.
@@ -170,48 +187,71 @@ impl Check {
 /// # Errors
 /// An unknown identifier, missing files, or the first thing wrong in a file with its line and field.
 pub fn prepare(options: &PrepOptions) -> Result<Prepared> {
-    let category = if options.id == CUSTOM {
-        if custom::is_described(&options.raw) {
-            return from_rows(custom::read(options)?, options);
+    match reader(options)? {
+        Reader::Rows(read) => from_rows(read(options)?, options),
+        Reader::Events(category) => {
+            let raw = read_events(options, category.as_deref(), None)?;
+            from_raw(&raw, options.seed, options.protocol)
         }
-        None
-    } else {
-        let known = known(&options.id)?;
-        match known.kind {
-            Kind::Simulated => {
-                return Err(Error::Simulation {
-                    preset: options.id.clone(),
-                    reason: "it has no raw files; use the simulator with this preset".into(),
-                });
-            }
-            Kind::AmazonX1 => return from_rows(x1::read(options)?, options),
-            Kind::Movielens => return from_rows(movielens::read(options)?, options),
-            Kind::TaobaoAd => return from_rows(taobao::read(options)?, options),
-            Kind::AmazonReviews | Kind::Tables => known.category,
+    }
+}
+
+/// How the raw files of a dataset are read.
+pub(crate) enum Reader {
+    /// As rows.
+    Rows(fn(&PrepOptions) -> Result<SourceRows>),
+    /// As users' events, of a category of the Amazon data or of any.
+    Events(Option<String>),
+}
+
+pub(crate) fn reader(options: &PrepOptions) -> Result<Reader> {
+    if options.id == CUSTOM {
+        let described = custom::is_described(&options.raw);
+        return Ok(if described { Reader::Rows(custom::read) } else { Reader::Events(None) });
+    }
+    let known = known(&options.id)?;
+    Ok(match known.kind {
+        Kind::Simulated => {
+            return Err(Error::Simulation {
+                preset: options.id.clone(),
+                reason: "it has no raw files; use the simulator with this preset".into(),
+            });
         }
-    };
-    let ((events, first), (items, second)) = match inputs::find(&options.raw, category.as_deref())?
-    {
+        Kind::AmazonX1 => Reader::Rows(x1::read),
+        Kind::Movielens => Reader::Rows(movielens::read),
+        Kind::TaobaoAd => Reader::Rows(taobao::read),
+        Kind::AmazonReviews | Kind::Tables => Reader::Events(known.category),
+    })
+}
+
+/// Events and items as the raw files have them; the events of some users or of all.
+pub(crate) fn read_events(
+    options: &PrepOptions,
+    category: Option<&str>,
+    users: Option<Partition>,
+) -> Result<Raw> {
+    let ((events, first), (items, second)) = match inputs::find(&options.raw, category)? {
         Inputs::Amazon { reviews, metadata } => {
             // At the same time, since each is mostly unpacked by one thread. What is wrong with the
             // reviews is told first.
             let release = Release::of(&reviews);
-            let (events, items) =
-                rayon::join(|| reviews::read(&reviews), || metadata::read(&metadata, release));
+            let (events, items) = rayon::join(
+                || reviews::read(&reviews, users),
+                || metadata::read(&metadata, release),
+            );
             (events?, items?)
         }
         Inputs::Tables { interactions, items } => {
-            (tables::interactions(&interactions)?, tables::items(&items)?)
+            (tables::interactions(&interactions, users)?, tables::items(&items)?)
         }
     };
-    let raw = Raw {
+    Ok(Raw {
         id: options.id.clone(),
         events,
         items,
         sources: vec![first, second],
         simulation: None,
-    };
-    from_raw(&raw, options.seed, options.protocol)
+    })
 }
 
 /// The catalog's entry of a name.
@@ -279,22 +319,33 @@ pub(crate) fn from_raw(raw: &Raw, seed: u64, protocol: Protocol) -> Result<Prepa
 
 /// A manifest with all that follows from the content.
 pub(crate) fn manifest_of(content: &Content, id: &str, protocol: Protocol) -> Manifest {
+    let sizes = [
+        content.user_keys.len(),
+        content.goods_keys.len(),
+        content.category_keys.len(),
+        content.goods.len(),
+    ];
+    Manifest { content_sha256: content.sha256(), ..manifest_of_events(sizes, id, protocol) }
+}
+
+/// The same by the numbers of users, goods, categories and events, without the hash.
+pub(crate) fn manifest_of_events(
+    [users, goods, categories, events]: [usize; 4],
+    id: &str,
+    protocol: Protocol,
+) -> Manifest {
     Manifest {
         layout: Layout::Reviews,
         split_rule: "last-item".into(),
         negatives: NEGATIVES.into(),
         tie_rule: TIE_RULE.into(),
-        schema: Schema::goods_and_categories(
-            content.goods_keys.len() as u32,
-            content.category_keys.len() as u32,
-        ),
+        schema: Schema::goods_and_categories(goods as u32, categories as u32),
         counts: counts([
-            ("users", content.user_keys.len()),
-            ("goods", content.goods_keys.len()),
-            ("categories", content.category_keys.len()),
-            ("samples", content.goods.len()),
+            ("users", users),
+            ("goods", goods),
+            ("categories", categories),
+            ("samples", events),
         ]),
-        content_sha256: content.sha256(),
         ..blank(id, protocol)
     }
 }
@@ -322,6 +373,7 @@ pub(crate) fn blank(id: &str, protocol: Protocol) -> Manifest {
         counts: BTreeMap::new(),
         content_sha256: String::new(),
         sources: Vec::new(),
+        shards: None,
         files: Vec::new(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
     }

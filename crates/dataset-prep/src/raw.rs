@@ -1,6 +1,7 @@
 //! What the readers and the simulator deliver: events and items under their own keys, in file order.
 
 use crate::manifest::{FileRecord, Simulation};
+use crate::store::{MOST_SHARDS, shard_of};
 use crate::{Error, Place, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -37,11 +38,58 @@ impl Interner {
     }
 }
 
+/// The users that one task of several prepares: those of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// The shard, from 0.
+    pub index: u32,
+    /// Number of shards.
+    pub of: u32,
+}
+
+impl Partition {
+    /// Whether a user belongs to it.
+    pub(crate) fn has(self, user_key: &str) -> bool {
+        shard_of(user_key, self.of) == self.index
+    }
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+impl std::str::FromStr for Partition {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(index, of)| {
+            Some(Self { index: index.parse().ok()?, of: of.parse().ok()? })
+        });
+        match parsed {
+            Some(parts) if parts.index < parts.of && parts.of <= MOST_SHARDS => Ok(parts),
+            _ => Err(format!(
+                "{text:?} is no part of a whole: expected I/N, such as 0/16 for the first of 16, up to \
+                 {MOST_SHARDS}"
+            )),
+        }
+    }
+}
+
+/// Which events are kept, of all that a file has.
+#[derive(Debug)]
+struct Kept {
+    of: Partition,
+    /// Places of those that were kept, counted from the first event.
+    places: Vec<u64>,
+}
+
 /// Events, column by column, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Events {
     pub(crate) file: PathBuf,
-    /// Place of event 0; event `i` stands `i` rows further on.
+    /// Place of the file's first event; the next one stands a row further on, and so on.
     pub(crate) first: Place,
     pub(crate) user_keys: Interner,
     pub(crate) item_keys: Interner,
@@ -51,6 +99,10 @@ pub(crate) struct Events {
     pub(crate) times: Vec<u64>,
     /// Name of the item field in the file, for messages.
     pub(crate) item_field: &'static str,
+    /// Events that the file has so far.
+    pub(crate) read: u64,
+    /// None where all of them are kept.
+    kept: Option<Kept>,
 }
 
 impl Events {
@@ -64,20 +116,36 @@ impl Events {
             items: Vec::new(),
             times: Vec::new(),
             item_field,
+            read: 0,
+            kept: None,
         }
     }
 
+    /// The same, but only events of some users are kept.
+    pub(crate) fn of(mut self, users: Option<Partition>) -> Self {
+        self.kept = users.map(|of| Kept { of, places: Vec::new() });
+        self
+    }
+
     pub(crate) fn push(&mut self, user: &str, item: &str, time: u64) -> Result<()> {
+        if let Some(kept) = &mut self.kept {
+            if !kept.of.has(user) {
+                self.read += 1;
+                return Ok(());
+            }
+            kept.places.push(self.read);
+        }
         // Two rows an event must still be countable by u32, which row numbers are.
         if self.users.len() >= (u32::MAX / 2) as usize {
             return Err(Error::input(
                 &self.file,
-                self.place(self.users.len()),
+                self.first.plus(self.read),
                 "",
                 "more events than a prepared dataset can hold",
                 "split the file",
             ));
         }
+        self.read += 1;
         self.users.push(self.user_keys.intern(user));
         self.items.push(self.item_keys.intern(item));
         self.times.push(time);
@@ -85,7 +153,8 @@ impl Events {
     }
 
     pub(crate) fn place(&self, event: usize) -> Place {
-        self.first.plus(event as u64)
+        let places = self.kept.as_ref().map_or(&[][..], |kept| &kept.places);
+        self.first.plus(places.get(event).copied().unwrap_or(event as u64))
     }
 }
 
@@ -190,6 +259,30 @@ mod tests {
         let numbers: Vec<u32> = ["b", "a", "b"].iter().map(|text| interner.intern(text)).collect();
         assert_eq!(numbers, [0, 1, 0]);
         assert_eq!((interner.text(1), interner.number("c"), interner.len()), ("a", None, 2));
+    }
+
+    #[test]
+    fn events_that_are_kept_know_their_place_in_the_file() {
+        let of = Partition { index: 1, of: 3 };
+        let first = Place::Line(2);
+        let mut events = Events::new(Path::new("x"), first, "item").of(Some(of));
+        let users: Vec<String> = (0..50).map(|user| format!("u{user}")).collect();
+        users.iter().for_each(|user| events.push(user, "i", 1).unwrap());
+        let kept: Vec<u64> = (0..50).filter(|&row| of.has(&users[row as usize])).collect();
+        assert!(events.users.len() == kept.len() && (5..30).contains(&kept.len()));
+        for (event, &row) in kept.iter().enumerate() {
+            assert_eq!(events.place(event), Place::Line(2 + row));
+        }
+        assert_eq!(events.read, 50);
+    }
+
+    #[test]
+    fn a_part_of_a_whole_is_read_from_its_text() {
+        assert_eq!("3/16".parse(), Ok(Partition { index: 3, of: 16 }));
+        for text in ["16/16", "3", "a/b", "-1/4", "1/0", "0/70000", "1/2/3"] {
+            let message = text.parse::<Partition>().unwrap_err();
+            assert!(message.contains("expected I/N"), "{message}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::lines::for_each_line;
 use crate::manifest::FileRecord;
-use crate::raw::Events;
+use crate::raw::{Events, Partition};
 use crate::release::Release;
 use crate::tables::whole_number;
 use crate::{Error, Place, Result};
@@ -55,8 +55,8 @@ impl<Text, Number> From<New<Text, Number>> for Review<Text, Number> {
 /// Names of the three fields, for messages, and the remedy for a wrong time.
 type Names = ([&'static str; 3], &'static str);
 
-/// Reads all reviews; the file's name tells the release.
-pub(crate) fn read(path: &Path) -> Result<(Events, FileRecord)> {
+/// Reads all reviews, or those of some users; the file's name tells the release.
+pub(crate) fn read(path: &Path, users: Option<Partition>) -> Result<(Events, FileRecord)> {
     let new: Names = (
         ["user_id", "parent_asin", "timestamp"],
         "give milliseconds since 1970 as a whole number from 0 up",
@@ -67,12 +67,20 @@ pub(crate) fn read(path: &Path) -> Result<(Events, FileRecord)> {
                 ["reviewerID", "asin", "unixReviewTime"],
                 "give seconds since 1970 as a whole number from 0 up",
             );
-            objects(path, names, |line| quick::<Old<&str, u64>>(line), slow::<Old<Value, Value>>)
+            objects(
+                (path, users),
+                names,
+                |line| quick::<Old<&str, u64>>(line),
+                slow::<Old<Value, Value>>,
+            )
         }
-        Release::Year2023 => {
-            objects(path, new, |line| quick::<New<&str, u64>>(line), slow::<New<Value, Value>>)
-        }
-        Release::Year2023Table => table(path, new),
+        Release::Year2023 => objects(
+            (path, users),
+            new,
+            |line| quick::<New<&str, u64>>(line),
+            slow::<New<Value, Value>>,
+        ),
+        Release::Year2023Table => table(path, users, new),
     }
 }
 
@@ -93,12 +101,12 @@ where
 }
 
 fn objects(
-    path: &Path,
+    (path, users): (&Path, Option<Partition>),
     names: Names,
     quick: for<'a> fn(&'a [u8]) -> Option<Review<&'a str, u64>>,
     slow: fn(&[u8]) -> serde_json::Result<Review<Value, Value>>,
 ) -> Result<(Events, FileRecord)> {
-    let mut events = Events::new(path, Place::Line(1), names.0[1]);
+    let mut events = Events::new(path, Place::Line(1), names.0[1]).of(users);
     let mut blank = None;
     let record = for_each_line(path, |place, line| {
         // Blank lines at the end do no harm; in between they would shift the line numbers of events.
@@ -141,8 +149,8 @@ fn objects(
 }
 
 /// A table with exactly the columns of [`HEADER`], whose values have neither commas nor quotes.
-fn table(path: &Path, names: Names) -> Result<(Events, FileRecord)> {
-    let mut events = Events::new(path, Place::Line(2), names.0[1]);
+fn table(path: &Path, users: Option<Partition>, names: Names) -> Result<(Events, FileRecord)> {
+    let mut events = Events::new(path, Place::Line(2), names.0[1]).of(users);
     let record = for_each_line(path, |place, line| {
         let fail = |field: &str, problem: String, remedy: &str| {
             Err(Error::input(path, place, field, problem, remedy))
@@ -213,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        read(&path).map(|(events, _)| events)
+        read(&path, None).map(|(events, _)| events)
     }
 
     #[test]

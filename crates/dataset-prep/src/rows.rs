@@ -2,7 +2,7 @@
 //! written and read.
 
 use crate::digest::RowDigest;
-use ctr_core::{Cardinality, Dataset, EventColumn, Protocol, Samples, Schema, Sequences};
+use ctr_core::{Cardinality, Dataset, EventColumn, Samples, Schema, Sequences};
 
 /// The part of a split that a row belongs to.
 pub(crate) mod part {
@@ -10,6 +10,42 @@ pub(crate) mod part {
     /// Held out for choosing; training rows under the authors' protocol.
     pub(crate) const VALIDATION: u8 = 1;
     pub(crate) const TEST: u8 = 2;
+
+    /// The parts that are training, validation and test rows under a protocol.
+    pub(crate) fn of_splits(protocol: ctr_core::Protocol) -> [&'static [u8]; 3] {
+        match protocol {
+            ctr_core::Protocol::HeldOut => [&[TRAIN], &[VALIDATION], &[TEST]],
+            ctr_core::Protocol::Authors => [&[TRAIN, VALIDATION], &[], &[TEST]],
+        }
+    }
+}
+
+/// Numbers of the rows of some parts.
+pub(crate) fn rows_of_parts(parts: &[u8], wanted: &[u8]) -> Vec<usize> {
+    (0..parts.len()).filter(|&row| wanted.contains(&parts[row])).collect()
+}
+
+/// Some rows, in the order asked for.
+pub(crate) fn take_rows(all: &Samples, schema: &Schema, chosen: &[usize]) -> Samples {
+    let ids = |column: &[u32]| -> Vec<u32> {
+        if column.is_empty() { Vec::new() } else { chosen.iter().map(|&row| column[row]).collect() }
+    };
+    let groups = all.groups.iter().zip(&schema.groups).map(|(columns, group)| {
+        let copies = columns.iter().zip(&group.fields).map(|(source, field)| {
+            let mut copy = EventColumn::default();
+            copy.clear(field.cardinality == Cardinality::Many);
+            chosen.iter().for_each(|&row| copy.extend_from(source, row, row + 1));
+            copy
+        });
+        copies.collect()
+    });
+    Samples {
+        users: ids(&all.users),
+        sequences: ids(&all.sequences),
+        history_lengths: ids(&all.history_lengths),
+        labels: chosen.iter().map(|&row| all.labels[row]).collect(),
+        groups: groups.collect(),
+    }
 }
 
 /// Keys of a vocabulary.
@@ -50,41 +86,13 @@ impl RowContent {
 
     /// The rows of one part, or of two.
     fn select(&self, wanted: &[u8]) -> Samples {
-        let all = &self.rows;
-        let chosen: Vec<usize> =
-            (0..all.rows()).filter(|&row| wanted.contains(&self.parts[row])).collect();
-        let ids = |column: &[u32]| -> Vec<u32> {
-            if column.is_empty() {
-                Vec::new()
-            } else {
-                chosen.iter().map(|&row| column[row]).collect()
-            }
-        };
-        let groups = all.groups.iter().zip(&self.schema.groups).map(|(columns, group)| {
-            let copies = columns.iter().zip(&group.fields).map(|(source, field)| {
-                let mut copy = EventColumn::default();
-                copy.clear(field.cardinality == Cardinality::Many);
-                chosen.iter().for_each(|&row| copy.extend_from(source, row, row + 1));
-                copy
-            });
-            copies.collect()
-        });
-        Samples {
-            users: ids(&all.users),
-            sequences: ids(&all.sequences),
-            history_lengths: ids(&all.history_lengths),
-            labels: chosen.iter().map(|&row| all.labels[row]).collect(),
-            groups: groups.collect(),
-        }
+        take_rows(&self.rows, &self.schema, &rows_of_parts(&self.parts, wanted))
     }
 
     /// Sets rows, sequences and schema of a dataset. Under the authors' protocol the validation rows are
     /// training rows.
     pub fn fill(&self, dataset: &mut Dataset) {
-        let (train, validation): (&[u8], &[u8]) = match dataset.protocol {
-            Protocol::HeldOut => (&[part::TRAIN], &[part::VALIDATION]),
-            Protocol::Authors => (&[part::TRAIN, part::VALIDATION], &[]),
-        };
+        let [train, validation, _] = part::of_splits(dataset.protocol);
         dataset.schema = self.schema.clone();
         dataset.sequences = self.sequences.clone();
         dataset.train = self.select(train);

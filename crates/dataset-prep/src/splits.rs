@@ -12,50 +12,103 @@
 //! a test row only.
 
 use crate::content::Content;
-use ctr_core::{Dataset, EventColumn, Protocol, Samples, Sequences};
+use ctr_core::{Dataset, EventColumn, Protocol, Samples, Sequences, Split};
 
 /// Sets rows and sequences of a dataset under its protocol.
 pub(crate) fn fill(content: &Content, dataset: &mut Dataset) {
-    let protocol = dataset.protocol;
-    let categories = |goods: &[u32]| goods.iter().map(|&good| content.category(good)).collect();
-    let mut splits = [Rows::default(), Rows::default(), Rows::default()];
+    let mut splits = SplitRows::new(dataset.protocol, &Split::ALL);
     for user in 0..content.user_keys.len() {
         let events = content.events(user);
-        let count = events.len();
-        for position in 1..count {
-            let split = match (protocol, count - position) {
+        splits.push(user as u32, &content.goods[events.clone()], &content.negatives[events]);
+    }
+    let [train, validation, test] = splits.finish(&content.goods_categories);
+    dataset.sequences =
+        sequences(content.offsets.clone(), content.goods.clone(), &content.goods_categories);
+    (dataset.train, dataset.validation, dataset.test) = (train, validation, test);
+}
+
+/// Histories of goods with their categories.
+pub(crate) fn sequences(offsets: Vec<u32>, goods: Vec<u32>, categories: &[u32]) -> Sequences {
+    let of_goods = categories_of(&goods, categories);
+    Sequences { offsets, fields: vec![EventColumn::single(goods), EventColumn::single(of_goods)] }
+}
+
+fn categories_of(goods: &[u32], categories: &[u32]) -> Vec<u32> {
+    goods.iter().map(|&good| categories[good as usize - 1]).collect()
+}
+
+/// Training rows of a user with so many events.
+pub(crate) fn training_rows(events: u64, protocol: Protocol) -> u64 {
+    let held_out = match protocol {
+        Protocol::HeldOut => 2,
+        Protocol::Authors => 1,
+    };
+    2 * events.saturating_sub(1 + held_out)
+}
+
+/// Collects rows of some splits, user by user.
+pub(crate) struct SplitRows {
+    protocol: Protocol,
+    /// None of a split that is not wanted.
+    rows: [Option<Rows>; 3],
+}
+
+impl SplitRows {
+    pub fn new(protocol: Protocol, wanted: &[Split]) -> Self {
+        let rows = Split::ALL.map(|split| wanted.contains(&split).then(Rows::default));
+        Self { protocol, rows }
+    }
+
+    /// Adds the rows of a user whose events are these.
+    pub fn push(&mut self, user: u32, goods: &[u32], negatives: &[u32]) {
+        self.push_from(1, user, goods, |position| negatives[position]);
+    }
+
+    /// Adds those rows of a user that ask for one of the last two events, whose negatives these are.
+    pub fn push_last(&mut self, user: u32, goods: &[u32], negatives: &[u32; 2]) {
+        let count = goods.len();
+        let from = count.saturating_sub(2).max(1);
+        self.push_from(from, user, goods, |position| negatives[position + 2 - count]);
+    }
+
+    fn push_from(
+        &mut self,
+        from: usize,
+        user: u32,
+        goods: &[u32],
+        negative: impl Fn(usize) -> u32,
+    ) {
+        let count = goods.len();
+        for position in from..count {
+            let split = match (self.protocol, count - position) {
                 (_, 1) => TEST,
                 (Protocol::HeldOut, 2) => VALIDATION,
                 _ => TRAIN,
             };
-            let event = events.start + position;
-            let targets = [(content.goods[event], 1), (content.negatives[event], 0)];
-            for (good, label) in targets {
-                splits[split].push(user as u32, position as u32, good, label);
+            let Some(rows) = &mut self.rows[split] else { continue };
+            for (good, label) in [(goods[position], 1), (negative(position), 0)] {
+                rows.push(user, position as u32, good, label);
             }
         }
     }
-    let [train, validation, test] = splits.map(|rows| {
-        let categories = categories(&rows.goods);
-        Samples {
-            users: rows.users,
-            sequences: Vec::new(),
-            history_lengths: rows.lengths,
-            labels: rows.labels,
-            groups: vec![
-                Vec::new(),
-                vec![EventColumn::single(rows.goods), EventColumn::single(categories)],
-            ],
-        }
-    });
-    dataset.sequences = Sequences {
-        offsets: content.offsets.clone(),
-        fields: vec![
-            EventColumn::single(content.goods.clone()),
-            EventColumn::single(categories(&content.goods)),
-        ],
-    };
-    (dataset.train, dataset.validation, dataset.test) = (train, validation, test);
+
+    /// The rows of all three splits, empty where they were not wanted.
+    pub fn finish(self, categories: &[u32]) -> [Samples; 3] {
+        self.rows.map(|rows| {
+            let rows = rows.unwrap_or_default();
+            let of_goods = categories_of(&rows.goods, categories);
+            Samples {
+                users: rows.users,
+                sequences: Vec::new(),
+                history_lengths: rows.lengths,
+                labels: rows.labels,
+                groups: vec![
+                    Vec::new(),
+                    vec![EventColumn::single(rows.goods), EventColumn::single(of_goods)],
+                ],
+            }
+        })
+    }
 }
 
 const TRAIN: usize = 0;

@@ -1,5 +1,7 @@
 //! Counts of a dataset: the row of the paper's table 2, the rows of each split, history lengths.
 
+use crate::manifest::Manifest;
+use crate::splits::training_rows;
 use ctr_core::{Dataset, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,27 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// Counts a dataset of users' events that is on disk, by the number of events of each user.
+    pub(crate) fn of_events(manifest: &Manifest, events: &[u32]) -> Self {
+        let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
+        let rows = |least: u32| 2 * events.iter().filter(|&&events| events >= least).count() as u64;
+        let training = |&events: &u32| training_rows(u64::from(events), manifest.protocol);
+        Self {
+            id: manifest.id.clone(),
+            content_sha256: manifest.content_sha256.clone(),
+            simulated: manifest.simulated,
+            protocol: manifest.protocol,
+            users: count("users"),
+            goods: count("goods"),
+            categories: count("categories"),
+            samples: count("samples"),
+            train_rows: events.iter().map(training).sum(),
+            validation_rows: if manifest.protocol == Protocol::HeldOut { rows(3) } else { 0 },
+            test_rows: rows(2),
+            history: HistoryLengths::of(events.iter().map(|&events| u64::from(events)).collect()),
+        }
+    }
+
     /// Counts a dataset. Users, goods, categories and samples are what the preparation counted (goods and
     /// categories of sources that have no such thing are 0); rows and lengths are counted here.
     pub fn of(dataset: &Dataset) -> Self {
@@ -109,6 +132,12 @@ mod tests {
         assert_eq!((counted.validation_rows, counted.test_rows), (4, 6));
         let expected = HistoryLengths { min: 1, median: 2, mean: 2.5, p95: 4, max: 4 };
         assert_eq!(counted.history, expected);
+        for protocol in [Protocol::HeldOut, Protocol::Authors] {
+            let dataset = form.dataset(&manifest, protocol).unwrap();
+            let manifest = Manifest { protocol, ..manifest.clone() };
+            let counted = Statistics::of_events(&manifest, &[4, 1, 2, 3]);
+            assert_eq!(counted, Statistics::of(&dataset));
+        }
     }
 
     #[test]

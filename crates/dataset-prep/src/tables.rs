@@ -2,7 +2,7 @@
 
 use crate::columns;
 use crate::manifest::FileRecord;
-use crate::raw::{Events, Items};
+use crate::raw::{Events, Items, Partition};
 use crate::source::Source;
 use crate::text::{self, Dialect};
 use crate::{Error, Place, Result};
@@ -17,8 +17,8 @@ struct Table<'a> {
     first: Place,
 }
 
-/// Reads the events.
-pub(crate) fn interactions(path: &Path) -> Result<(Events, FileRecord)> {
+/// Reads the events, or those of some users.
+pub(crate) fn interactions(path: &Path, users: Option<Partition>) -> Result<(Events, FileRecord)> {
     let (table, record) = read(path, &["user", "item", "order", "timestamp", "rating"])?;
     let time = match (table.has("order"), table.has("timestamp")) {
         (true, false) => "order",
@@ -31,7 +31,7 @@ pub(crate) fn interactions(path: &Path) -> Result<(Events, FileRecord)> {
             return Err(table.header_error("timestamp", "there is a column order as well", remedy));
         }
     };
-    let mut events = Events::new(path, table.first, "item");
+    let mut events = Events::new(path, table.first, "item").of(users);
     let (users, items, times) = (table.texts("user")?, table.texts("item")?, table.texts(time)?);
     for (row, ((user, item), order)) in users.iter().zip(items.iter()).zip(times.iter()).enumerate()
     {
@@ -152,7 +152,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        interactions(&path).map(|(events, _)| events)
+        interactions(&path, None).map(|(events, _)| events)
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::public_data;
+use common::{public_data, survives_shards};
 use ctr_core::{Dataset, EventColumn, Protocol, Split};
 use ctr_dataset_prep::{HistoryRule, PrepOptions, Prepared, open, prepare};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,7 @@ fn survives(prepared: &Prepared) {
         let opened = open(&out, Some(protocol)).unwrap();
         assert_eq!(opened, prepared.dataset(protocol).unwrap());
     }
+    survives_shards(prepared);
 }
 
 fn hash(prepared: &Prepared) -> &str {

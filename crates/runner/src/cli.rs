@@ -16,7 +16,7 @@ use crate::output::Format;
 use crate::registry::{ModelId, ModelParser};
 use clap::{Args, Parser, Subcommand};
 use ctr_core::Protocol;
-use ctr_dataset_prep::HistoryRule;
+use ctr_dataset_prep::{HistoryRule, Partition};
 use std::path::PathBuf;
 
 /// Reproduces the Deep Interest Network paper (KDD 2018): data, models, tables
@@ -159,6 +159,15 @@ pub struct PrepArguments {
     /// Memory for sorting a log that is larger, such as 4GiB; default half of this machine's
     #[arg(long, value_parser = crate::environment::parse_bytes)]
     pub memory_limit: Option<u64>,
+    /// Spread users over so many files, so that training can stream them (train.shuffle_buffer)
+    #[arg(long)]
+    pub shards: Option<u32>,
+    /// Prepare only the users of part I of N, into a folder of the part below --out; then --merge
+    #[arg(long, value_name = "I/N", requires = "out", conflicts_with_all = ["shards", "merge", "strict"])]
+    pub partition: Option<Partition>,
+    /// Make one dataset in N shards of the N parts in this folder
+    #[arg(long, value_name = "PARTS", conflicts_with = "shards")]
+    pub merge: Option<PathBuf>,
     /// Exit with 1 when a count differs from the published one
     #[arg(long)]
     pub strict: bool,
@@ -185,6 +194,9 @@ pub struct SimulateArguments {
     /// Factor on the preset's counts
     #[arg(long, default_value_t = 1.0)]
     pub scale: f64,
+    /// Spread users over so many files, so that training can stream them (train.shuffle_buffer)
+    #[arg(long)]
+    pub shards: Option<u32>,
     /// held-out or authors; stored as the default
     #[arg(long, default_value = "held-out")]
     pub protocol: Protocol,

@@ -168,6 +168,9 @@ fn ignored(given: &Value, understood: &Value) -> Option<String> {
     ignored_in(given, understood).map(|(path, hint)| format!("`{path}`{hint}"))
 }
 
+/// Settings that are left out where they have their default, 0.
+const LEFT_OUT: [&str; 2] = ["shuffle_buffer", "shards"];
+
 fn ignored_in(
     given: &Map<String, Value>,
     understood: &Map<String, Value>,
@@ -178,6 +181,7 @@ fn ignored_in(
             Some((format!("{key}.{path}"), hint))
         }
         (_, Some(_)) => None,
+        (value, None) if LEFT_OUT.contains(&key.as_str()) && value == 0 => None,
         (_, None) => Some((key.clone(), did_you_mean(key, understood.keys().map(String::as_str)))),
     })
 }

@@ -1,14 +1,18 @@
 //! Finding, preparing and opening datasets.
 
+use crate::config::RunConfig;
 use crate::environment;
+use crate::streamed::Shards;
 use crate::suggest::did_you_mean;
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, FileLock, Protocol};
 use ctr_dataset_prep::{
     KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
-    catalog, is_simulation_of, presets, read_manifest, simulate_ads,
+    catalog, is_simulation_of, open_streamed, presets, read_manifest, simulate_ads,
+    simulate_ads_in_shards,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Seed of negatives and simulations: the authors' code says 1234.
 pub const DATA_SEED: u64 = 1234;
@@ -16,6 +20,9 @@ pub const DATA_SEED: u64 = 1234;
 pub const RAW_FOLDER: &str = "datasets/raw";
 /// Where prepared datasets lie unless told otherwise.
 pub const PREPARED_FOLDER: &str = "datasets/prepared";
+
+/// The dataset of one's own files.
+const CUSTOM: &str = "custom";
 
 /// The folders to look for raw files in: the given one, which must exist, then [`RAW_FOLDER`].
 pub fn raw_folders(data_dir: Option<&Path>) -> Result<Vec<PathBuf>> {
@@ -57,14 +64,20 @@ pub fn make(
     if presets().contains(&id.as_str()) {
         return simulate(&id, options.seed, 1.0, options.protocol);
     }
-    options.raw = match raw {
+    options.raw = raw_folder(&id, raw, data_dir)?;
+    Ok(ctr_dataset_prep::prepare(&options)?)
+}
+
+/// The folder with a dataset's raw files.
+pub fn raw_folder(id: &str, raw: Option<&Path>, data_dir: Option<&Path>) -> Result<PathBuf> {
+    Ok(match raw {
         Some(folder) => folder.to_path_buf(),
-        None if id == "custom" => bail!(
+        None if id == CUSTOM => bail!(
             "custom needs --raw DIR with dataset.toml, or with the pair interactions.* (user, item, \
              order or timestamp) and items.* (item, cate)"
         ),
         None => {
-            let dataset = known(&id)?;
+            let dataset = known(id)?;
             let folders = raw_folders(data_dir)?;
             dataset.locate(&folders).with_context(|| {
                 let looked: Vec<String> =
@@ -72,8 +85,7 @@ pub fn make(
                 format!("no files of {id} in {}; {}", looked.join(" or "), dataset.where_to_get())
             })?
         }
-    };
-    Ok(ctr_dataset_prep::prepare(&options)?)
+    })
 }
 
 /// Runs the simulator.
@@ -95,8 +107,18 @@ pub fn simulate(preset: &str, seed: u64, scale: f64, protocol: Protocol) -> Resu
 }
 
 /// Simulates the log of ads into a folder.
-pub fn simulate_log(scale: f64, seed: u64, protocol: Protocol, out: &Path) -> Result<Manifest> {
-    Ok(simulate_ads(&log_options(scale, seed, protocol), out)?)
+pub fn simulate_log(
+    scale: f64,
+    seed: u64,
+    protocol: Protocol,
+    shards: Option<u32>,
+    out: &Path,
+) -> Result<Manifest> {
+    let options = log_options(scale, seed, protocol);
+    Ok(match shards {
+        None => simulate_ads(&options, out)?,
+        Some(shards) => simulate_ads_in_shards(&options, shards, out)?,
+    })
 }
 
 fn log_options(scale: f64, seed: u64, protocol: Protocol) -> SimulateOptions {
@@ -105,6 +127,11 @@ fn log_options(scale: f64, seed: u64, protocol: Protocol) -> SimulateOptions {
 
 /// Opens a prepared dataset, with a hint when there is none.
 pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
+    needs_manifest(dir)?;
+    Ok(ctr_dataset_prep::open(dir, protocol)?)
+}
+
+fn needs_manifest(dir: &Path) -> Result<()> {
     if !dir.join("manifest.json").exists() {
         bail!(
             "{} holds no prepared dataset (no manifest.json): make one with `din-repro prep DATASET \
@@ -112,7 +139,47 @@ pub fn open(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
             dir.display()
         );
     }
-    Ok(ctr_dataset_prep::open(dir, protocol)?)
+    Ok(())
+}
+
+/// Opens a prepared dataset for runs of a configuration: the training rows stay in their shards where it streams
+/// them. Gives the configuration with what the data decides about it.
+pub fn open_for(
+    dir: &Path,
+    protocol: Option<Protocol>,
+    mut config: RunConfig,
+) -> Result<(Dataset, Shards, RunConfig)> {
+    let train = &mut config.train;
+    if train.shuffle_buffer == 0 {
+        return Ok((open(dir, protocol)?, None, config));
+    }
+    needs_manifest(dir)?;
+    let manifest = read_manifest(dir)?;
+    if let Some(sharding) = &manifest.shards {
+        let rows = sharding.train_rows(protocol.unwrap_or(manifest.protocol));
+        if rows.iter().sum::<u64>() <= train.shuffle_buffer {
+            // The same bits as without the settings, so it is the same run.
+            tracing::info!(
+                "a shuffle buffer of {} holds all {} training rows: they are all in memory, as without it",
+                train.shuffle_buffer,
+                rows.iter().sum::<u64>()
+            );
+            (train.shuffle_buffer, train.shards) = (0, 0);
+            return Ok((open(dir, protocol)?, None, config));
+        }
+        if ![0, rows.len() as u64].contains(&train.shards) {
+            bail!(
+                "{} has {} shards, the settings say train.shards={}: another number is another order of \
+                 rows; prepare the data with --shards {2}, or leave train.shards out",
+                dir.display(),
+                rows.len(),
+                train.shards
+            );
+        }
+        train.shards = rows.len() as u64;
+    }
+    let (dataset, shards) = open_streamed(dir, protocol)?;
+    Ok((dataset, Some(Arc::new(shards)), config))
 }
 
 /// Where [`provide`] finds things, and what it may do.

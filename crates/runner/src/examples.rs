@@ -46,12 +46,17 @@ datasets/README.md lists all of its settings.
 Examples:
   din-repro prep amazon-beauty --raw downloads/beauty
   din-repro prep custom --raw mine --out datasets/prepared/mine
-  din-repro prep movielens-1m --data-dir downloads --protocol authors";
+  din-repro prep movielens-1m --data-dir downloads --protocol authors
+  din-repro prep amazon-electronics --data-dir downloads --shards 16
+  din-repro prep amazon-electronics --data-dir downloads \\
+    --partition 0/16 --out parts
+  din-repro prep amazon-electronics --merge parts";
 
 pub const SIMULATE: &str = "\
 Examples:
   din-repro simulate tiny
   din-repro simulate amazon-electronics-sim --scale 0.1
+  din-repro simulate amazon-electronics-sim --scale 4 --shards 32
   din-repro simulate alibaba-sim --scale 0.25 --out datasets/prepared/ads";
 
 pub const STATS: &str = "\
@@ -62,7 +67,8 @@ Examples:
 pub const TRAIN: &str = "\
 For other trackers (MLflow, Weights & Biases): events.jsonl in the run's directory grows by one JSON object a line, \
 {\"event\", \"unix_seconds\", \"data\"}. Events: started (run_id), resumed (step), evaluated (step, epoch, train_loss, \
-valid_loss, valid_auc, valid_gauc, test_loss, test_auc, test_gauc), diverged, interrupted (step), ended (status, step). \
+valid_loss, valid_auc, valid_gauc, test_loss, test_auc, test_gauc), diverged, interrupted (step), \
+streamed (windows, waited_seconds) where train.shuffle_buffer is set, ended (status, step). \
 A resumed run may repeat an evaluation: take a step's last line. record.json has the configuration and all evaluations \
 at the end, losses.f64 every step's loss.
 
@@ -74,7 +80,9 @@ Examples:
     --preset authors --max-steps 2000 --out reports/runs/mine
   din-repro train --model din --data datasets/prepared/tiny \\
     --config reports/runs/mine/record.json
-  din-repro train --model din --data datasets/prepared/tiny --tensorboard";
+  din-repro train --model din --data datasets/prepared/tiny --tensorboard
+  din-repro train --model din --data datasets/prepared/electronics-in-shards \\
+    --set train.shuffle_buffer=200000";
 
 pub const EVAL: &str = "\
 Examples:

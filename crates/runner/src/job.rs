@@ -5,6 +5,7 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::registry::ModelId;
+use crate::streamed::{self, Shards};
 use crate::together::Together;
 use anyhow::{Context, Result, bail};
 use ctr_core::{
@@ -29,6 +30,8 @@ pub const PREDICTIONS_FILE: &str = "predictions.parquet";
 pub struct Job<'d> {
     /// The data, opened under the protocol wanted.
     pub dataset: &'d Dataset,
+    /// Training rows that are not in memory, where the configuration streams them.
+    pub shards: Shards,
     /// The configuration.
     pub config: RunConfig,
     /// The seed.
@@ -122,7 +125,7 @@ impl Job<'_> {
         self.run_as(None, directory, resume, observer, stop)
     }
 
-    /// [`Job::run`] as one of several processes.
+    /// [`Job::run`] as one of several processes, of which the first one alone gives a record.
     ///
     /// # Errors
     /// As there; and when one of the others is gone.
@@ -142,11 +145,11 @@ impl Job<'_> {
         remove_half_written(&directory.join(CHECKPOINT_FOLDER));
         let record = match self.finished(directory)? {
             // Another process has just done it.
-            Some(record) => record,
+            Some(record) => Some(record),
             None => self.train(together, directory, resume, observer, stop)?,
         };
         remove_checkpoint(directory);
-        Ok(Some(record))
+        Ok(record)
     }
 
     fn train(
@@ -156,10 +159,10 @@ impl Job<'_> {
         resume: bool,
         observer: &dyn Observer,
         stop: &AtomicBool,
-    ) -> Result<RunRecord> {
+    ) -> Result<Option<RunRecord>> {
         let _watch = interrupt::watch();
         let regularizer = &self.config.regularizer;
-        let features = regularizer.features(self.dataset)?;
+        let (features, shards) = streamed::features(regularizer, self.dataset, &self.shards)?;
         let seeds = SeedStreams::new(self.seed);
         let build = || self.config.model.network(&features.schema, seeds);
         let mut network = match together {
@@ -175,7 +178,7 @@ impl Job<'_> {
             network.ranks = together.ranks();
         }
         let ranks = network.ranks.size();
-        regularizer.install(&mut network, &features, &self.config.train, seeds)?;
+        regularizer.install(&mut network, &features, &shards, &self.config.train, seeds)?;
         let run_id = self.run_id()?;
         tracing::debug!(
             "{}: run {run_id} in {}, {} dense and {} table parameters",
@@ -192,7 +195,12 @@ impl Job<'_> {
             resume,
             shared: together.and_then(Together::shared),
         };
-        let outcome = ctr_train::train(&spec, &features, network, observer, stop)?;
+        let outcome = match shards {
+            None => ctr_train::train(&spec, &features, network, observer, stop)?,
+            Some(shards) => {
+                ctr_train::train_streamed(&spec, &features, shards, network, observer, stop)?
+            }
+        };
         let (status, curve, chosen, timing) = match outcome {
             Outcome::Interrupted { step } => {
                 return Err(Failure::Interrupted(format!(
@@ -223,6 +231,9 @@ impl Job<'_> {
                 (status, curve, chosen, timing)
             }
         };
+        if together.is_some_and(|together| !together.is_first()) {
+            return Ok(None);
+        }
         if let Some(chosen) = &chosen {
             let test = &self.dataset.test;
             ctr_dataset_prep::write_predictions(
@@ -241,7 +252,7 @@ impl Job<'_> {
                 .to_string(),
             config: serde_json::to_value(&self.config)?,
             config_sha256: self.config_sha256()?,
-            dataset: reference(self.dataset),
+            dataset: self.reference()?,
             protocol: self.dataset.protocol,
             seed: self.seed,
             model,
@@ -264,7 +275,26 @@ impl Job<'_> {
         record.result_sha256 = record.compute_result_sha256()?;
         let text = serde_json::to_string_pretty(&record)? + "\n";
         write_atomic(&directory.join(RECORD_FILE), text.as_bytes())?;
-        Ok(record)
+        Ok(Some(record))
+    }
+
+    fn reference(&self) -> Result<DatasetReference> {
+        let dataset = self.dataset;
+        let counts = streamed::training_counts(dataset, &self.shards)?;
+        let rows = |split: Split| match split {
+            Split::Train => counts.rows(),
+            split => dataset.split(split).rows() as u64,
+        };
+        Ok(DatasetReference {
+            id: dataset.id.clone(),
+            content_sha256: dataset.content_sha256.clone(),
+            simulated: dataset.simulated,
+            negatives: dataset.negatives.clone(),
+            rows: Split::ALL.map(|split| (split.name().to_string(), rows(split))).into(),
+            statistics: dataset.statistics.clone(),
+            fields: counts.summaries(&dataset.schema),
+            ceiling: dataset.ceiling,
+        })
     }
 }
 
@@ -306,22 +336,6 @@ pub fn tidy(directory: &Path) -> Result<()> {
         remove_checkpoint(directory);
     }
     Ok(())
-}
-
-fn reference(dataset: &Dataset) -> DatasetReference {
-    DatasetReference {
-        id: dataset.id.clone(),
-        content_sha256: dataset.content_sha256.clone(),
-        simulated: dataset.simulated,
-        negatives: dataset.negatives.clone(),
-        rows: Split::ALL
-            .into_iter()
-            .map(|split| (split.name().to_string(), dataset.split(split).rows() as u64))
-            .collect(),
-        statistics: dataset.statistics.clone(),
-        fields: dataset.field_summaries(),
-        ceiling: dataset.ceiling,
-    }
 }
 
 /// The network of a finished run, for data of `schema`, with its stored weights.

@@ -26,6 +26,7 @@ mod queue;
 mod registry;
 mod regularizer;
 mod serving;
+mod streamed;
 mod suggest;
 mod suite;
 mod tensorboard;

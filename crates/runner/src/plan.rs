@@ -139,7 +139,7 @@ impl<'d> Row<'d> {
         seeds: &'r [u64],
     ) -> impl Iterator<Item = Job<'d>> + use<'d, 'r> {
         let dataset = self.dataset;
-        seeds.iter().map(move |&seed| Job { dataset, config: config.clone(), seed })
+        seeds.iter().map(move |&seed| Job { dataset, shards: None, config: config.clone(), seed })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Regularizers by name, and what they do to data and network.
 
+use crate::streamed::{Change, Shards};
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, SeedStreams};
 use ctr_nn::{
     EmbeddingTable, FeatureDropout, Network, Penalty, PenaltyNorm, RowPenalties, TableSource,
 };
-use ctr_train::{TrainConfig, count_occurrences};
+use ctr_train::{TrainConfig, count_occurrences, count_occurrences_in_shards};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -150,15 +151,31 @@ impl Regularizer {
 
     /// The dataset as models see it under this regularizer.
     pub fn features<'d>(&self, dataset: &'d Dataset) -> Result<Cow<'d, Dataset>> {
+        let change = self.change(dataset, |name| Ok(dataset.rows_with(name)?))?;
+        Ok(match change {
+            Some(change) => Cow::Owned(change.apply(dataset)?),
+            None => Cow::Borrowed(dataset),
+        })
+    }
+
+    /// What it takes out of every row, if anything; `frequencies` tells in how many training rows' histories each id
+    /// of a vocabulary occurs.
+    pub fn change(
+        &self,
+        dataset: &Dataset,
+        frequencies: impl FnOnce(&str) -> Result<Vec<u32>>,
+    ) -> Result<Option<Change>> {
         Ok(match self {
             Self::WithoutGoodsIds { vocabulary } => {
-                Cow::Owned(dataset.without_vocabulary(one_of(dataset, vocabulary)?)?)
+                Some(Change::Without(one_of(dataset, vocabulary)?.to_string()))
             }
             Self::Filter { share, vocabulary, candidates } => {
-                let vocabulary = one_of(dataset, vocabulary)?;
-                Cow::Owned(dataset.keep_frequent(vocabulary, *share, *candidates)?)
+                let vocabulary = one_of(dataset, vocabulary)?.to_string();
+                let counts = frequencies(&vocabulary)?;
+                let kept = dataset.most_frequent(&vocabulary, *share, &counts)?;
+                Some(Change::Keep { vocabulary, kept, candidates: *candidates })
             }
-            _ => Cow::Borrowed(dataset),
+            _ => None,
         })
     }
 
@@ -175,12 +192,13 @@ impl Regularizer {
         }
     }
 
-    /// Puts penalties and dropout into a network for training on `dataset`, which
-    /// [`Regularizer::features`] gave.
+    /// Puts penalties and dropout into a network for training on `dataset` and `shards`, which
+    /// [`crate::streamed::features`] gave.
     pub fn install(
         &self,
         network: &mut Network,
         dataset: &Dataset,
+        shards: &Shards,
         train: &TrainConfig,
         seeds: SeedStreams,
     ) -> Result<()> {
@@ -206,7 +224,16 @@ impl Regularizer {
         let chosen = tables_of(dataset, vocabularies)?;
         let counts = match penalty {
             Penalty::MiniBatchAware { .. } => {
-                Some(count_occurrences(dataset, &network.weights, train.history_limit())?)
+                let (weights, limit) = (&network.weights, train.history_limit());
+                Some(match shards {
+                    None => count_occurrences(dataset, weights, limit)?,
+                    Some(shards) => count_occurrences_in_shards(
+                        shards.as_ref(),
+                        weights,
+                        limit,
+                        &*network.ranks,
+                    )?,
+                })
             }
             _ => None,
         };

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 /// | `reinitialize_embeddings` | false | MEDA (arXiv 2305.19531): all tables are drawn again at the beginning of every epoch but the first |
 /// | `evaluation_batch_size` | 512 | authors' code; moves no number |
 /// | `checkpoint_every_steps` | 0: at evaluations only | ours; moves no number |
+/// | `shuffle_buffer` | 0: all rows in memory | ours: rows that streaming from shards may mix at a time |
+/// | `shards` | 0: those of the data | ours: the number of shards to stream from, which decides the order of rows |
 /// | `optimizer` | SGD 1.0, 0.1 from step 336,000, clip norm 5 | authors' code |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -45,8 +47,19 @@ pub struct TrainConfig {
     pub evaluation_batch_size: usize,
     /// Steps from one checkpoint to the next.
     pub checkpoint_every_steps: u64,
+    /// Rows that are in memory and mixed at a time when training rows are streamed from shards; 0 for all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shuffle_buffer: u64,
+    /// Shards that rows are streamed from.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shards: u64,
     /// Optimizer.
     pub optimizer: OptimizerConfig,
+}
+
+/// Settings with this value are left out, so that the configurations of runs without them stay what they were.
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 impl Default for TrainConfig {
@@ -63,6 +76,8 @@ impl Default for TrainConfig {
             reinitialize_embeddings: false,
             evaluation_batch_size: 512,
             checkpoint_every_steps: 0,
+            shuffle_buffer: 0,
+            shards: 0,
             optimizer: OptimizerConfig::default(),
         }
     }
@@ -83,6 +98,12 @@ impl TrainConfig {
         }
         if !(self.min_epochs >= 0.0 && self.min_epochs.is_finite()) {
             return fail(format!("min_epochs is {}, expected 0 or more", self.min_epochs));
+        }
+        if self.shards > 0 && self.shuffle_buffer == 0 {
+            return fail(format!(
+                "shards is {} without shuffle_buffer, the rows that are mixed at a time",
+                self.shards
+            ));
         }
         Ok(())
     }

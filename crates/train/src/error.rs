@@ -57,6 +57,14 @@ pub enum Error {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// Shards that cannot be had.
+    #[error(transparent)]
+    Shards(#[from] ctr_core::ShardError),
+    /// The thread that loads shards ahead ended without a result, which is a fault of this program.
+    #[error(
+        "loading shards ahead gave up ({0}); please report this with the command that you gave"
+    )]
+    Prefetch(String),
     /// Asked to stop.
     #[error("stopped")]
     Interrupted,

@@ -1,7 +1,7 @@
 //! Scoring a split.
 
-use crate::{Error, Result};
-use ctr_core::{Batch, Dataset, Split};
+use crate::{Error, Part, Result};
+use ctr_core::{Batch, Dataset, Split, TrainShards};
 use ctr_metrics::GaucVariant;
 use ctr_nn::{Communicator, Network, Occurrences, ScoringMemory, Weights, share_of};
 use rayon::prelude::*;
@@ -184,12 +184,43 @@ pub fn count_occurrences(
     weights: &Weights,
     max_history: Option<u32>,
 ) -> Result<Occurrences> {
-    let rows: Vec<u32> = (0..dataset.train.rows() as u32).collect();
     let mut occurrences = Occurrences::new(weights);
+    add_occurrences(&mut occurrences, dataset, weights, max_history)?;
+    Ok(occurrences)
+}
+
+/// [`count_occurrences`] with one shard in memory at a time.
+///
+/// Each of the `ranks` counts in its own shards, and all get the sums.
+///
+/// # Errors
+/// When a shard cannot be read, or does not fit the weights, or a rank is lost.
+pub fn count_occurrences_in_shards(
+    shards: &dyn TrainShards,
+    weights: &Weights,
+    max_history: Option<u32>,
+    ranks: &dyn Communicator,
+) -> Result<Occurrences> {
+    let mut occurrences = Occurrences::new(weights);
+    let part = Part { index: ranks.rank(), of: ranks.size() };
+    for shard in (0..shards.rows().len()).filter(|&shard| part.has(shard)) {
+        add_occurrences(&mut occurrences, &shards.load(&[shard])?, weights, max_history)?;
+    }
+    occurrences.sum_over(ranks)?;
+    Ok(occurrences)
+}
+
+fn add_occurrences(
+    occurrences: &mut Occurrences,
+    dataset: &Dataset,
+    weights: &Weights,
+    max_history: Option<u32>,
+) -> Result<()> {
+    let rows: Vec<u32> = (0..dataset.train.rows() as u32).collect();
     let mut batch = Batch::default();
     for rows in rows.chunks(4096) {
         dataset.fill_batch(Split::Train, rows, max_history, &mut batch);
         occurrences.add(weights, &batch)?;
     }
-    Ok(occurrences)
+    Ok(())
 }

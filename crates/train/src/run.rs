@@ -5,15 +5,16 @@ use crate::evaluate::{ScoringMemories, score_split_in};
 use crate::events::EventLog;
 use crate::handout::hand_out_file;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
-use crate::{Error, Evaluation, Result, TrainConfig};
+use crate::{Error, Evaluation, Feed, Part, Result, TrainConfig, Waits};
 use ctr_core::{
     Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
-    Split, Status, sha256_hex, sha256_of_file, write_atomic,
+    Split, Status, TrainShards, sha256_hex, sha256_of_file, write_atomic,
 };
 use ctr_metrics::GaucVariant;
 use ctr_nn::{NamedTensors, Network, Optimizer};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -118,8 +119,41 @@ pub fn train(
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     spec.config.validate()?;
-    for split in [Split::Train, Split::Test] {
-        if dataset.split(split).rows() == 0 {
+    let feed = Feed::in_memory(dataset, spec.config, spec.seed)?;
+    run(spec, dataset, feed, network, observer, stop)
+}
+
+/// [`train`] on rows that are streamed from `shards`, as the settings have it; each rank of the network reads its
+/// own shards alone. `dataset` has the rows to choose on
+/// and to report, and none to learn from.
+///
+/// # Errors
+/// As there, and when a shard cannot be read.
+pub fn train_streamed(
+    spec: &RunSpec<'_>,
+    dataset: &Dataset,
+    shards: Arc<dyn TrainShards>,
+    network: Network,
+    observer: &dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    spec.config.validate()?;
+    let part = Part { index: network.ranks.rank(), of: network.ranks.size() };
+    let feed = Feed::streamed(shards, spec.config, spec.seed, part)?;
+    run(spec, dataset, feed, network, observer, stop)
+}
+
+fn run(
+    spec: &RunSpec<'_>,
+    dataset: &Dataset,
+    feed: Feed<'_>,
+    network: Network,
+    observer: &dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    let test = dataset.test.rows() as u64;
+    for (split, rows) in [(Split::Train, feed.rows()), (Split::Test, test)] {
+        if rows == 0 {
             return Err(Error::Config(format!(
                 "dataset {} has no {} rows",
                 dataset.id,
@@ -147,6 +181,7 @@ pub fn train(
     Run {
         spec,
         dataset,
+        feed,
         network,
         optimizer,
         events,
@@ -162,6 +197,7 @@ pub fn train(
 struct Run<'r> {
     spec: &'r RunSpec<'r>,
     dataset: &'r Dataset,
+    feed: Feed<'r>,
     network: Network,
     optimizer: Optimizer,
     events: EventLog,
@@ -187,7 +223,7 @@ impl Run<'_> {
     /// Steps and evaluations until the end; none when asked to stop.
     fn steps(&mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Option<Status>> {
         let config = self.spec.config;
-        let per_epoch = (self.dataset.train.rows() as u64).div_ceil(config.batch_size as u64);
+        let per_epoch = self.feed.steps();
         let mut steps = per_epoch * config.epochs;
         if config.max_steps > 0 {
             steps = steps.min(config.max_steps);
@@ -195,8 +231,6 @@ impl Run<'_> {
         observer.started(self.progress.step, steps, config.batch_size);
         observer.begun(&read_losses(self.spec.directory)?, &self.progress.curve);
         let mut batch = Batch::default();
-        let mut order = Vec::new();
-        let mut order_of = u64::MAX;
         let mut status = Status::Finished;
         loop {
             if self.evaluation_is_due(per_epoch, steps) {
@@ -220,20 +254,15 @@ impl Run<'_> {
                 return Ok(None);
             }
             let (epoch, index) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
-            if order_of != epoch {
-                self.permute(epoch, &mut order);
-                order_of = epoch;
-            }
             if index == 0 && epoch > 0 && config.reinitialize_embeddings {
                 let seeds = SeedStreams::new(self.spec.seed);
                 self.network.draw_tables_again(seeds, &format!("epoch-{epoch}"));
                 self.optimizer.forget_tables();
             }
             let begun = Instant::now();
-            let from = index as usize * config.batch_size;
-            let rows = &order[from..(from + config.batch_size).min(order.len())];
-            self.dataset.fill_batch(Split::Train, rows, config.history_limit(), &mut batch);
-            let sent = self.network.ranks.bytes_sent();
+            let ranks = self.network.ranks.clone();
+            let sent = ranks.bytes_sent();
+            let rows = self.feed.fill_together(&*ranks, epoch, index, &mut batch)?;
             let loss = match self.network.train_step(&batch, &mut self.optimizer) {
                 Ok(report) => {
                     self.progress.loss_sum += report.loss;
@@ -250,9 +279,9 @@ impl Run<'_> {
                 Err(error) => return Err(error.into()),
             };
             self.network_bytes.0 += 1;
-            self.network_bytes.1 += self.network.ranks.bytes_sent() - sent;
+            self.network_bytes.1 += ranks.bytes_sent() - sent;
             self.progress.train_seconds += begun.elapsed().as_secs_f64();
-            self.progress.train_rows += rows.len() as u64;
+            self.progress.train_rows += rows as u64;
             self.progress.loss_count += 1;
             self.progress.step += 1;
             observer.stepped(self.progress.step, loss);
@@ -309,13 +338,6 @@ impl Run<'_> {
         let step = self.progress.step;
         self.events.write("interrupted", &json!({"step": step}))?;
         Ok(Outcome::Interrupted { step })
-    }
-
-    /// The order of rows in an epoch, in the memory of the epoch before.
-    fn permute(&self, epoch: u64, order: &mut Vec<u32>) {
-        order.clear();
-        order.extend(0..self.dataset.train.rows() as u32);
-        SeedStreams::new(self.spec.seed).stream(&format!("shuffle/epoch-{epoch}")).shuffle(order);
     }
 
     /// Whether the last step is to be evaluated and was not: a run may have been stopped in its evaluation.
@@ -464,6 +486,10 @@ impl Run<'_> {
             }
             _ => None,
         };
+        if let Some(Waits { windows, seconds }) = self.feed.waits() {
+            let waited = json!({"windows": windows, "waited_seconds": seconds});
+            self.events.write("streamed", &waited)?;
+        }
         self.events.write("ended", &json!({"status": status, "step": self.progress.step}))?;
         let (steps, bytes) = self.network_bytes;
         let apart = self.network.ranks.size() > 1 && steps > 0;

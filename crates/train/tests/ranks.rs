@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+#[path = "common/shards.rs"]
+mod shards;
 
 use common::{MODELS, dataset, network};
 use ctr_core::{CurvePoint, Dataset, Protocol, SeedStreams, Status};
@@ -13,8 +15,9 @@ use ctr_nn::{
 };
 use ctr_train::{
     CHECKPOINT_FILE, Chosen, Error, Observer, Outcome, RunSpec, Silent, TrainConfig,
-    count_occurrences, train,
+    count_occurrences, train, train_streamed,
 };
+use shards::{Fate, Shards};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +58,13 @@ enum Tables {
     Spread,
 }
 
+/// Where training rows are; in shards, what each rank reads them from.
+#[derive(Clone, Copy, Debug)]
+enum Rows<'s> {
+    InMemory,
+    InShards(&'s [Arc<Shards>]),
+}
+
 type Built<'b> = &'b (dyn Fn() -> Network + Sync);
 
 /// One run on so many ranks, each a thread with a folder of its own; the outcomes in the order of ranks.
@@ -64,6 +74,7 @@ fn run_on(
     config: &TrainConfig,
     build: Built<'_>,
     tables: Tables,
+    rows: Rows<'_>,
     observer: &(dyn Fn(usize, &Arc<ThreadRanks>, u64, &AtomicBool) + Sync),
 ) -> Vec<ctr_train::Result<Outcome>> {
     struct Watch<'w>(&'w (dyn Fn(u64) + Sync));
@@ -98,7 +109,14 @@ fn run_on(
                         resume: true,
                     };
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-                    let ended = pool.install(|| train(&spec, data, network, &Watch(&step), &stop));
+                    let watch = Watch(&step);
+                    let ended = pool.install(|| match rows {
+                        Rows::InMemory => train(&spec, data, network, &watch, &stop),
+                        Rows::InShards(shards) => {
+                            let shards = shards[rank].clone();
+                            train_streamed(&spec, data, shards, network, &watch, &stop)
+                        }
+                    });
                     if ended.is_err() {
                         communicator.leave();
                     }
@@ -158,7 +176,9 @@ fn every_model_has_the_bits_of_one_process_on_one_two_and_three_ranks() {
                 .flat_map(|size| [(size, Tables::Whole), (size, Tables::Spread)])
             {
                 let (_folder, all) = folders(size);
-                for outcome in run_on(&all, &data, &config, &build, tables, &|_, _, _, _| ()) {
+                for outcome in
+                    run_on(&all, &data, &config, &build, tables, Rows::InMemory, &|_, _, _, _| ())
+                {
                     let got = ended(outcome.unwrap());
                     assert_eq!(
                         got, expected,
@@ -180,15 +200,18 @@ fn ranks_stop_together_and_go_on_in_another_number() {
         let expected = alone(&data, &config, &build);
         let (_first, two) = folders(2);
         // The second rank is the one that is asked to stop.
-        let stopped = run_on(&two, &data, &config, &build, tables, &|rank, _, step, stop| {
-            stop.store(rank == 1 && step == 5, Ordering::Relaxed);
-        });
+        let stopped =
+            run_on(&two, &data, &config, &build, tables, Rows::InMemory, &|rank, _, step, stop| {
+                stop.store(rank == 1 && step == 5, Ordering::Relaxed);
+            });
         for outcome in stopped {
             assert!(matches!(outcome.unwrap(), Outcome::Interrupted { step: 6 }), "{model}");
         }
         let (_second, three) = folders(3);
         three.iter().for_each(|folder| hand_out(&two[0], folder));
-        for outcome in run_on(&three, &data, &config, &build, tables, &|_, _, _, _| ()) {
+        for outcome in
+            run_on(&three, &data, &config, &build, tables, Rows::InMemory, &|_, _, _, _| ())
+        {
             assert_eq!(ended(outcome.unwrap()), expected, "{model}");
         }
     }
@@ -202,14 +225,21 @@ fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
         let (config, build) = (config(OptimizerKind::Adam, 40), || regularized(model, &data));
         let expected = alone(&data, &config, &build);
         let (_first, three) = folders(3);
-        let outcomes =
-            run_on(&three, &data, &config, &build, Tables::Whole, &|rank, ranks, step, _| {
+        let outcomes = run_on(
+            &three,
+            &data,
+            &config,
+            &build,
+            Tables::Whole,
+            Rows::InMemory,
+            &|rank, ranks, step, _| {
                 if rank == lost && step == 7 {
                     ranks.leave();
                     // No destructor of the run, as when it is killed.
                     std::panic::resume_unwind(Box::new("killed"));
                 }
-            });
+            },
+        );
         for (rank, outcome) in outcomes.into_iter().enumerate() {
             if rank != lost {
                 match outcome {
@@ -223,7 +253,9 @@ fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
         }
         let (_second, two) = folders(2);
         two.iter().for_each(|folder| hand_out(&three[0], folder));
-        for outcome in run_on(&two, &data, &config, &build, Tables::Whole, &|_, _, _, _| ()) {
+        for outcome in
+            run_on(&two, &data, &config, &build, Tables::Whole, Rows::InMemory, &|_, _, _, _| ())
+        {
             assert_eq!(ended(outcome.unwrap()), expected, "{model}");
         }
     }
@@ -236,13 +268,20 @@ fn a_lost_rank_takes_its_rows_along_and_the_last_checkpoint_serves() {
     let config = TrainConfig { checkpoint_every_steps: 4, ..config(OptimizerKind::Adam, 40) };
     let expected = alone(&data, &config, &build);
     let (_first, three) = folders(3);
-    let outcomes =
-        run_on(&three, &data, &config, &build, Tables::Spread, &|rank, ranks, step, _| {
+    let outcomes = run_on(
+        &three,
+        &data,
+        &config,
+        &build,
+        Tables::Spread,
+        Rows::InMemory,
+        &|rank, ranks, step, _| {
             if rank == 1 && step == 7 {
                 ranks.leave();
                 std::panic::resume_unwind(Box::new("killed"));
             }
-        });
+        },
+    );
     for outcome in [&outcomes[0], &outcomes[2]] {
         assert!(matches!(outcome, Err(Error::RankLostWithRows { step: 7, .. })), "{outcome:?}");
     }
@@ -250,7 +289,9 @@ fn a_lost_rank_takes_its_rows_along_and_the_last_checkpoint_serves() {
     for (size, tables) in [(1, Tables::Whole), (2, Tables::Spread)] {
         let (_second, all) = folders(size);
         all.iter().for_each(|folder| hand_out(&three[0], folder));
-        for outcome in run_on(&all, &data, &config, &build, tables, &|_, _, _, _| ()) {
+        for outcome in
+            run_on(&all, &data, &config, &build, tables, Rows::InMemory, &|_, _, _, _| ())
+        {
             assert_eq!(ended(outcome.unwrap()), expected);
         }
     }
@@ -267,8 +308,48 @@ fn tables_that_are_spread_refuse_a_regularizer_of_every_row() {
     };
     let (_folder, two) = folders(2);
     let config = config(OptimizerKind::Sgd, 40);
-    for outcome in run_on(&two, &data, &config, &build, Tables::Spread, &|_, _, _, _| ()) {
+    for outcome in
+        run_on(&two, &data, &config, &build, Tables::Spread, Rows::InMemory, &|_, _, _, _| ())
+    {
         let message = outcome.unwrap_err().to_string();
         assert!(message.contains("every row in every step"), "{message}");
     }
+}
+
+#[test]
+fn each_rank_reads_its_own_shards_and_all_have_the_bits_of_one_process() {
+    let data = dataset(Protocol::HeldOut);
+    for (model, tables) in [("din", Tables::Whole), ("din_dice", Tables::Spread)] {
+        let build = || regularized(model, &data);
+        let mut config = config(OptimizerKind::Adam, 40);
+        config.shuffle_buffer = 120;
+        let of = |size: usize| -> Vec<Arc<Shards>> {
+            (0..size).map(|_| Shards::new(&data, 7, 3, Fate::Fine)).collect()
+        };
+        let streamed = |size: usize, tables| {
+            let (_folder, all) = folders(size);
+            let shards = of(size);
+            let rows = Rows::InShards(&shards);
+            let outcomes = run_on(&all, &data, &config, &build, tables, rows, &|_, _, _, _| ());
+            for (rank, shards) in shards.iter().enumerate() {
+                let loaded = shards.loaded.lock().unwrap().concat();
+                assert!(!loaded.is_empty(), "rank {rank} of {size}");
+                assert!(loaded.iter().all(|shard| shard % size == rank), "{loaded:?}");
+            }
+            outcomes.into_iter().map(|outcome| ended(outcome.unwrap())).collect::<Vec<_>>()
+        };
+        let [expected] = &streamed(1, Tables::Whole)[..] else { panic!("one rank, one outcome") };
+        let (expected, in_memory) =
+            (expected.clone(), alone(&data, &config_in_memory(&config), &build));
+        assert_ne!(expected, in_memory, "small windows are another order");
+        for size in [2, 3] {
+            for got in streamed(size, tables) {
+                assert_eq!(got, expected, "{model} on {size} ranks");
+            }
+        }
+    }
+}
+
+fn config_in_memory(config: &TrainConfig) -> TrainConfig {
+    TrainConfig { shuffle_buffer: 0, ..config.clone() }
 }

@@ -40,7 +40,7 @@ mod world;
 
 pub use ads::{
     AdCandidate, AdHistory, AdRequest, AdUser, AdWorld, ads_dataset_id, ads_scale,
-    is_simulation_of, simulate_ads,
+    is_simulation_of, simulate_ads, simulate_ads_in_shards,
 };
 
 use crate::manifest::Simulation;

@@ -13,12 +13,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Files written so far, as the manifest lists them.
 pub(crate) struct Folder {
     path: PathBuf,
+    /// A place for what is not to stay.
+    aside: PathBuf,
     files: Vec<FileRecord>,
 }
 
 impl Folder {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_path_buf(), files: Vec::new() }
+    pub(super) fn new(path: &Path, aside: &Path) -> Self {
+        Self { path: path.to_path_buf(), aside: aside.to_path_buf(), files: Vec::new() }
+    }
+
+    /// The path of a file that goes when the folder is finished, or fails.
+    pub fn aside(&self, name: &str) -> PathBuf {
+        self.aside.join(name)
     }
 
     /// Writes a whole file.
@@ -52,8 +59,9 @@ impl Folder {
         Ok(())
     }
 
-    pub(super) fn into_files(self) -> Vec<FileRecord> {
-        self.files
+    /// The files so far, for their description.
+    pub fn take_files(&mut self) -> Vec<FileRecord> {
+        std::mem::take(&mut self.files)
     }
 }
 
@@ -67,6 +75,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Whether it has columns already.
+    pub fn has_begun(&self) -> bool {
+        self.encoder.is_some()
+    }
+
     /// Appends rows; every piece has the same columns.
     pub fn append(&mut self, columns: Vec<Column>) -> Result<()> {
         let encoder = match &mut self.encoder {

@@ -4,29 +4,39 @@
 mod folder;
 mod reviews;
 mod rows;
+mod rows_sharded;
+mod sharded;
 mod truth;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, Table};
 pub(crate) use reviews::KEYS as REVIEW_KEYS;
-pub(crate) use rows::{
-    ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, vocabulary_file,
+pub(crate) use reviews::{
+    ShardEvents, Vocabularies, read_categories, read_shard, read_users, write_users,
+    write_vocabularies,
 };
+pub(crate) use rows::{
+    ROWS, SEQUENCES, USERS, columns_of_rows, columns_of_sequences, owners, read_bags_of,
+    vocabulary_file,
+};
+pub(crate) use rows_sharded::{RowPart, ShardTables, read_rows_of_shard, read_users_of_rows};
+pub use sharded::MOST_SHARDS;
+pub(crate) use sharded::{SHARD_RULE, check_shards, shard_file, shard_of};
 pub use truth::read_truth;
 pub(crate) use truth::{TRUTH, column_of_truth};
 
 use crate::columns::{decode, texts};
 use crate::form::Form;
-use crate::manifest::{Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
+use crate::manifest::{FileRecord, Layout, MANIFEST_SCHEMA_VERSION, Manifest, NEGATIVES};
 use crate::{Error, Result};
 use ctr_core::{Dataset, FileLock, Protocol, Workshop, sha256_hex};
 use polars::prelude::DataFrame;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "manifest.json";
 /// What to do about a damaged dataset.
-const AGAIN: &str = "prepare the dataset again";
+pub(crate) const AGAIN: &str = "prepare the dataset again";
 
 /// Writes content that is in memory.
 pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<()> {
@@ -41,13 +51,44 @@ pub(crate) fn write(content: &Form, manifest: &Manifest, out: &Path) -> Result<(
     Ok(())
 }
 
+/// Writes content that is in memory with its rows in shards.
+pub(crate) fn write_sharded(
+    content: &Form,
+    manifest: &Manifest,
+    out: &Path,
+    shards: u32,
+) -> Result<Manifest> {
+    check_shards(shards, out)?;
+    replace(out, |folder| {
+        let sharding = match content {
+            Form::Reviews(content) => reviews::write_sharded(content, shards, folder)?,
+            Form::Rows(content) => rows::write_sharded(content, shards, folder)?,
+        };
+        Ok(Manifest { shards: Some(sharding), ..manifest.clone() })
+    })
+}
+
 /// Has everything written into a temporary folder beside `out`, which then takes its place. `fill` writes
 /// the tables and gives the manifest, to which the files are added here.
 pub(crate) fn replace(
     out: &Path,
     fill: impl FnOnce(&mut Folder) -> Result<Manifest>,
 ) -> Result<Manifest> {
-    replaceable(out)?;
+    replace_folder(out, MANIFEST, |folder| {
+        let mut manifest = fill(folder)?;
+        manifest.files = folder.take_files();
+        Ok(manifest)
+    })
+}
+
+/// The same for a folder with a description of any kind, in the file `name`, by which a folder is known that may
+/// be replaced.
+pub(crate) fn replace_folder<T: Serialize>(
+    out: &Path,
+    name: &str,
+    fill: impl FnOnce(&mut Folder) -> Result<T>,
+) -> Result<T> {
+    replaceable(out, name)?;
     let write_error = |path: &Path| {
         let path = path.to_path_buf();
         move |source| Error::Write { path, source }
@@ -63,16 +104,15 @@ pub(crate) fn replace(
     let fresh = workshop.path().join("fresh");
     fs::create_dir(&fresh).map_err(write_error(&fresh))?;
 
-    let mut folder = Folder::new(&fresh);
-    let mut manifest = fill(&mut folder)?;
-    manifest.files = folder.into_files();
-    let mut text = serde_json::to_string_pretty(&manifest).map_err(ctr_core::Error::from)?;
+    let mut folder = Folder::new(&fresh, workshop.path());
+    let description = fill(&mut folder)?;
+    let mut text = serde_json::to_string_pretty(&description).map_err(ctr_core::Error::from)?;
     text.push('\n');
-    folder::put(&fresh.join(MANIFEST), text.as_bytes())?;
+    folder::put(&fresh.join(name), text.as_bytes())?;
 
     // Two programs may be at it: each takes the place of what is there by now.
     let _lock = FileLock::wait_for_folder(parent, || ());
-    let replace = replaceable(out)?;
+    let replace = replaceable(out, name)?;
     let old = workshop.path().join("old");
     // In one step where the system has it, so that there is a dataset at every moment.
     let exchanged = replace && exchange(&fresh, out);
@@ -86,8 +126,8 @@ pub(crate) fn replace(
         }
         return Err(Error::Write { path: out.to_path_buf(), source });
     }
-    tracing::debug!("{}: {} files in place", out.display(), manifest.files.len());
-    Ok(manifest)
+    tracing::debug!("{}: in place", out.display());
+    Ok(description)
 }
 
 /// Lets two folders change their places at once; false where the file system cannot.
@@ -103,19 +143,19 @@ fn exchange(_: &Path, _: &Path) -> bool {
 }
 
 /// Whether there is something to replace at `out`; an error when it is not ours to replace.
-fn replaceable(out: &Path) -> Result<bool> {
+fn replaceable(out: &Path, name: &str) -> Result<bool> {
     match fs::symlink_metadata(out) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(Error::Read { path: out.to_path_buf(), source }),
-        Ok(_) if out.join(MANIFEST).is_file() => Ok(true),
+        Ok(_) if out.join(name).is_file() => Ok(true),
         Ok(found) if found.is_dir() => {
             let fail = |source| Error::Read { path: out.to_path_buf(), source };
             match fs::read_dir(out).map_err(fail)?.next() {
                 None => Ok(true),
-                Some(_) => Err(Error::Occupied { path: out.to_path_buf() }),
+                Some(_) => Err(Error::occupied(out, name)),
             }
         }
-        Ok(_) => Err(Error::Occupied { path: out.to_path_buf() }),
+        Ok(_) => Err(Error::occupied(out, name)),
     }
 }
 
@@ -167,7 +207,7 @@ fn open_once(dir: &Path, protocol: Option<Protocol>) -> Result<Dataset> {
 }
 
 /// Compares counts of the manifest with what the files have.
-fn check_counts(dir: &Path, manifest: &Manifest, found: &[(&str, usize)]) -> Result<()> {
+pub(crate) fn check_counts(dir: &Path, manifest: &Manifest, found: &[(&str, usize)]) -> Result<()> {
     for &(name, found) in found {
         let said = manifest.counts.get(name).copied();
         if said != Some(found as u64) {
@@ -221,6 +261,14 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest> {
         let reason = format!("negatives {:?}, expected {NEGATIVES:?}", manifest.negatives);
         return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
     }
+    if let Some(sharding) = manifest.shards.as_ref().filter(|one| one.rule != SHARD_RULE) {
+        let reason = format!(
+            "users are in shards by a rule that this program does not know ({:?}); use the program that \
+             wrote it or prepare the dataset again",
+            sharding.rule
+        );
+        return Err(Error::damaged(&path, reason));
+    }
     Ok(manifest)
 }
 
@@ -231,18 +279,29 @@ fn is_name(text: &str) -> bool {
 
 /// Reads one Parquet file after comparing its size and hash with the manifest.
 fn table(dir: &Path, manifest: &Manifest, name: &str) -> Result<(PathBuf, DataFrame)> {
+    listed_table(dir, MANIFEST, &manifest.files, name)
+}
+
+/// The same with the files that any description lists.
+pub(crate) fn listed_table(
+    dir: &Path,
+    description: &str,
+    files: &[FileRecord],
+    name: &str,
+) -> Result<(PathBuf, DataFrame)> {
     let path = dir.join(name);
-    let record = manifest.files.iter().find(|file| file.name == name).ok_or_else(|| {
-        Error::damaged(dir, format!("manifest.json does not list {name}; {AGAIN}"))
+    let record = files.iter().find(|file| file.name == name).ok_or_else(|| {
+        Error::damaged(dir, format!("{description} does not list {name}; {AGAIN}"))
     })?;
     let bytes = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
     if bytes.len() as u64 != record.bytes {
         let reason =
-            format!("{} bytes, but manifest.json says {} (truncated?)", bytes.len(), record.bytes);
+            format!("{} bytes, but {description} says {} (truncated?)", bytes.len(), record.bytes);
         return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
     }
     if sha256_hex(&bytes) != record.sha256 {
-        let reason = "the file is not the one that manifest.json describes (its SHA-256 differs)";
+        let reason =
+            format!("the file is not the one that {description} describes (its SHA-256 differs)");
         return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
     }
     let frame = decode(&path, &bytes)?;

@@ -10,9 +10,10 @@
 //! | `truth.parquet` | see [`super::truth`]; of simulations that know it |
 
 pub(crate) use super::reviews::USERS;
-use super::{AGAIN, check_counts, check_numbers, table};
+use super::rows_sharded::{ShardTables, gather};
+use super::{AGAIN, Folder, check_counts, check_numbers, table};
 use crate::columns::{encode, id_column, ids, text_column, texts};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Sharding};
 use crate::rows::{Keys, RowContent, part};
 use crate::{Error, Result};
 use ctr_core::{Cardinality, EventColumn, Field, Role, Samples, Schema, Sequences};
@@ -75,10 +76,42 @@ pub(super) fn write(
     }
     let columns = columns_of_rows(schema, &content.parts, &content.rows, &mut column);
     file(ROWS, &encode(columns)?)?;
+    write_keys(content, &bags, Vec::new(), file)
+}
 
+/// [`write`] with users' rows in shards.
+pub(super) fn write_sharded(
+    content: &RowContent,
+    shards: u32,
+    folder: &mut Folder,
+) -> Result<Sharding> {
+    let schema = &content.schema;
+    let mut bags: Vec<Bags<'_>> = schema.vocabularies.iter().map(|_| Bags::new()).collect();
+    let mut column =
+        |name: &str, field: &Field, values| -> Column { id_values(name, field, values, &mut bags) };
+    let sequences = columns_of_sequences(schema, &content.sequences, 0, &mut column);
+    let columns = columns_of_rows(schema, &content.parts, &content.rows, &mut column);
+    let owners = owners(&content.sequences, 0);
+    let users = content.user_keys.iter();
+    let mut tables = ShardTables::new(folder, users, shards, schema.behaviors().is_some())?;
+    tables.append(&content.parts, &content.rows, &columns, &owners, &sequences)?;
+    let (sharding, more) = tables.finish(folder)?;
+    write_keys(content, &bags, more, &mut |name: &str, bytes: &[u8]| folder.put(name, bytes))?;
+    Ok(sharding)
+}
+
+/// Writes users, with more columns beside their keys, vocabularies and bags.
+fn write_keys(
+    content: &RowContent,
+    bags: &[Bags<'_>],
+    more: Vec<Column>,
+    file: &mut impl FnMut(&str, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let schema = &content.schema;
     let users: Vec<u32> = (0..content.user_keys.len() as u32).collect();
-    let keys = encode(vec![id_column("user_id", &users), text_column("key", &content.user_keys)]);
-    file(USERS, &keys?)?;
+    let mut keys = vec![id_column("user_id", &users), text_column("key", &content.user_keys)];
+    keys.extend(more);
+    file(USERS, &encode(keys)?)?;
     for (vocabulary, keys) in content.vocabularies.iter().enumerate() {
         let numbers: Vec<u32> = (1..=keys.keys.len() as u32).collect();
         let mut columns = vec![id_column("id", &numbers), text_column("key", &keys.keys)];
@@ -99,6 +132,14 @@ pub(super) fn write(
     Ok(())
 }
 
+/// The sequence of every event, numbered from `first`.
+pub(crate) fn owners(sequences: &Sequences, first: u32) -> Vec<u32> {
+    (first..)
+        .zip(sequences.offsets.windows(2))
+        .flat_map(|(sequence, ends)| std::iter::repeat_n(sequence, (ends[1] - ends[0]) as usize))
+        .collect()
+}
+
 /// Columns of [`SEQUENCES`]. The sequences are numbered from `first`; `column` makes a field's column.
 pub(crate) fn columns_of_sequences<'c>(
     schema: &Schema,
@@ -106,11 +147,7 @@ pub(crate) fn columns_of_sequences<'c>(
     first: u32,
     column: &mut impl FnMut(&str, &Field, &'c EventColumn) -> Column,
 ) -> Vec<Column> {
-    let owners: Vec<u32> = (first..)
-        .zip(sequences.offsets.windows(2))
-        .flat_map(|(sequence, ends)| std::iter::repeat_n(sequence, (ends[1] - ends[0]) as usize))
-        .collect();
-    let mut columns = vec![id_column("sequence_id", &owners)];
+    let mut columns = vec![id_column("sequence_id", &owners(sequences, first))];
     if let Some(group) = schema.behaviors().map(|behaviors| &schema.groups[behaviors]) {
         for (field, values) in group.fields.iter().zip(&sequences.fields) {
             columns.push(column(&format!("{}.{}", group.name, field.name), field, values));
@@ -168,6 +205,40 @@ pub(super) fn read(dir: &Path, manifest: &Manifest) -> Result<RowContent> {
     let user_keys = texts(&path, &frame, "key")?;
     check_numbers(&path, "user_id", &ids(&path, &frame, "user_id")?, 0)?;
 
+    let (vocabularies, bags) = read_vocabularies(dir, manifest)?;
+    // As one table each, wherever they lie.
+    let whole = |name: &str, by: &str| match &manifest.shards {
+        None => table(dir, manifest, name),
+        Some(sharding) => gather(dir, manifest, sharding, name, by),
+    };
+    let mut sequences = Sequences { offsets: vec![0], fields: Vec::new() };
+    let (path, frame) = whole(ROWS, "user_id")?;
+    let (parts, rows) = parse_rows(&path, &frame, schema, user_keys.len(), &bags)?;
+    if let Some(behaviors) = schema.behaviors() {
+        let (path, frame) = whole(SEQUENCES, "sequence_id")?;
+        let (owners, fields) = parse_sequences(&path, &frame, &schema.groups[behaviors], &bags)?;
+        sequences.fields = fields;
+        let last = rows.sequences.iter().max().map(|&last| last as usize + 1);
+        let count = if rows.sequences.is_empty() { user_keys.len() } else { last.unwrap_or(0) };
+        sequences.offsets = offsets(&path, "sequence_id", &owners, count)?;
+    } else {
+        sequences.offsets.resize(user_keys.len() + 1, 0);
+    }
+    let positives = rows.labels.iter().filter(|&&label| label == 1).count();
+    check_counts(
+        dir,
+        manifest,
+        &[("users", user_keys.len()), ("samples", rows.rows()), ("positives", positives)],
+    )?;
+    Ok(RowContent { schema: schema.clone(), vocabularies, user_keys, sequences, parts, rows })
+}
+
+/// The keys of each vocabulary, and its bags.
+pub(crate) fn read_vocabularies(
+    dir: &Path,
+    manifest: &Manifest,
+) -> Result<(Vec<Keys>, Vec<EventColumn>)> {
+    let schema = &manifest.schema;
     let mut vocabularies = Vec::with_capacity(schema.vocabularies.len());
     let mut bags: Vec<EventColumn> = Vec::with_capacity(schema.vocabularies.len());
     for (vocabulary, known) in schema.vocabularies.iter().enumerate() {
@@ -181,64 +252,77 @@ pub(super) fn read(dir: &Path, manifest: &Manifest) -> Result<RowContent> {
         }
         let titles = titles(&path, &frame)?;
         vocabularies.push(Keys { keys, titles });
-        bags.push(match has_bags(schema, vocabulary) {
-            true => read_bags(dir, manifest, &vocabulary_file("bags", schema, vocabulary))?,
-            false => EventColumn::default(),
-        });
     }
+    for vocabulary in 0..schema.vocabularies.len() {
+        bags.push(read_bags_of(dir, manifest, vocabulary)?);
+    }
+    Ok((vocabularies, bags))
+}
 
-    let mut sequences = Sequences { offsets: vec![0], fields: Vec::new() };
-    let (path, frame) = table(dir, manifest, ROWS)?;
-    let users = ids(&path, &frame, "user_id")?;
+/// The bags of a vocabulary; nothing where no field holds any.
+pub(crate) fn read_bags_of(
+    dir: &Path,
+    manifest: &Manifest,
+    vocabulary: usize,
+) -> Result<EventColumn> {
+    match has_bags(&manifest.schema, vocabulary) {
+        true => read_bags(dir, manifest, &vocabulary_file("bags", &manifest.schema, vocabulary)),
+        false => Ok(EventColumn::default()),
+    }
+}
+
+/// Parts and rows of a table.
+pub(super) fn parse_rows(
+    path: &Path,
+    frame: &DataFrame,
+    schema: &Schema,
+    users_count: usize,
+    bags: &[EventColumn],
+) -> Result<(Vec<u8>, Samples)> {
+    let users = ids(path, frame, "user_id")?;
     let row_sequences = match frame.column("sequence_id") {
-        Ok(_) => ids(&path, &frame, "sequence_id")?,
+        Ok(_) => ids(path, frame, "sequence_id")?,
         Err(_) => Vec::new(),
     };
     let small = |name: &str, most: u32| -> Result<Vec<u8>> {
-        let values = ids(&path, &frame, name)?;
+        let values = ids(path, frame, name)?;
         match values.iter().position(|&value| value > most) {
             None => Ok(values.into_iter().map(|value| value as u8).collect()),
             Some(row) => {
                 let reason = format!("{name} {} in row {}", values[row], row + 1);
-                Err(Error::damaged(&path, format!("{reason}; {AGAIN}")))
+                Err(Error::damaged(path, format!("{reason}; {AGAIN}")))
             }
         }
     };
     let mut rows = Samples {
-        history_lengths: ids(&path, &frame, "history_length")?,
+        history_lengths: ids(path, frame, "history_length")?,
         labels: small("label", 1)?,
         groups: Vec::new(),
         sequences: row_sequences,
         users,
     };
     let parts = small("part", u32::from(part::TEST))?;
-    if let Some(&user) = rows.users.iter().find(|&&user| user as usize >= user_keys.len()) {
-        let reason = format!("user_id {user} of {} users", user_keys.len());
-        return Err(Error::damaged(&path, format!("{reason}; {AGAIN}")));
+    if let Some(&user) = rows.users.iter().find(|&&user| user as usize >= users_count) {
+        let reason = format!("user_id {user} of {users_count} users");
+        return Err(Error::damaged(path, format!("{reason}; {AGAIN}")));
     }
     for group in &schema.groups {
         rows.groups.push(match group.role {
             Role::Behaviors => Vec::new(),
-            _ => read_fields(&path, &frame, group, &bags)?,
+            _ => read_fields(path, frame, group, bags)?,
         });
     }
-    if let Some(behaviors) = schema.behaviors() {
-        let (path, frame) = table(dir, manifest, SEQUENCES)?;
-        sequences.fields = read_fields(&path, &frame, &schema.groups[behaviors], &bags)?;
-        let last = rows.sequences.iter().max().map(|&last| last as usize + 1);
-        let count = if rows.sequences.is_empty() { user_keys.len() } else { last.unwrap_or(0) };
-        sequences.offsets =
-            offsets(&path, "sequence_id", &ids(&path, &frame, "sequence_id")?, count)?;
-    } else {
-        sequences.offsets.resize(user_keys.len() + 1, 0);
-    }
-    let positives = rows.labels.iter().filter(|&&label| label == 1).count();
-    check_counts(
-        dir,
-        manifest,
-        &[("users", user_keys.len()), ("samples", rows.rows()), ("positives", positives)],
-    )?;
-    Ok(RowContent { schema: schema.clone(), vocabularies, user_keys, sequences, parts, rows })
+    Ok((parts, rows))
+}
+
+/// The sequence of every event of a table, and the events' fields.
+pub(super) fn parse_sequences(
+    path: &Path,
+    frame: &DataFrame,
+    group: &ctr_core::Group,
+    bags: &[EventColumn],
+) -> Result<(Vec<u32>, Vec<EventColumn>)> {
+    Ok((ids(path, frame, "sequence_id")?, read_fields(path, frame, group, bags)?))
 }
 
 /// What people call the ids of a vocabulary; empty where its file has no such column.

@@ -1,8 +1,8 @@
 //! Small raw folders, in every form that is accepted.
 #![allow(dead_code)]
 
-use ctr_core::{Dataset, Protocol, Samples};
-use ctr_dataset_prep::{PrepOptions, Prepared, Result, prepare};
+use ctr_core::{Batch, Dataset, Protocol, Samples, Split, TrainShards};
+use ctr_dataset_prep::{PrepOptions, Prepared, Result, open, open_streamed, prepare};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -178,6 +178,52 @@ pub fn rows(dataset: &Dataset, samples: &Samples) -> Vec<(u32, Vec<u32>, u32, u8
             (user, history, samples.groups[1][0].ids[row], samples.labels[row])
         })
         .collect()
+}
+
+/// The prepared data must be the same in shards: as a whole, and streamed.
+pub fn survives_shards(prepared: &Prepared) {
+    let folder = tempfile::tempdir().unwrap();
+    for count in [1, 3] {
+        let out = folder.path().join(format!("{count}"));
+        prepared.write_sharded(&out, count).unwrap();
+        for protocol in [Protocol::HeldOut, Protocol::Authors] {
+            let whole = prepared.dataset(protocol).unwrap();
+            assert_eq!(open(&out, Some(protocol)).unwrap(), whole);
+            let (held, shards) = open_streamed(&out, Some(protocol)).unwrap();
+            assert_eq!((held.train.rows(), &held.schema), (0, &whole.schema));
+            for split in [Split::Validation, Split::Test] {
+                let (one, other) = (held.split(split), whole.split(split));
+                assert_eq!((&one.users, &one.labels), (&other.users, &other.labels));
+                let rows: Vec<u32> = (0..other.rows() as u32).collect();
+                assert_eq!(batch(&held, split, &rows), batch(&whole, split, &rows));
+            }
+            // Shards in any order; their own order tells where each row of the whole lies.
+            let backwards: Vec<usize> = (0..count as usize).rev().collect();
+            let train = shards.load(&backwards).unwrap();
+            let mut next = vec![0; count as usize];
+            let mut begin = 0;
+            for shard in backwards {
+                next[shard] = begin;
+                begin += shards.rows()[shard] as u32;
+            }
+            let mut rows = Vec::new();
+            for run in shards.order().unwrap() {
+                let place = &mut next[run.shard as usize];
+                rows.extend(*place..*place + run.rows);
+                *place += run.rows;
+            }
+            let all: Vec<u32> = (0..whole.train.rows() as u32).collect();
+            assert_eq!(batch(&train, Split::Train, &rows), batch(&whole, Split::Train, &all));
+            let users = rows.iter().map(|&row| train.train.users[row as usize]);
+            assert_eq!(users.collect::<Vec<_>>(), whole.train.users);
+        }
+    }
+}
+
+fn batch(dataset: &Dataset, split: Split, rows: &[u32]) -> Batch {
+    let mut batch = Batch::default();
+    dataset.fill_batch(split, rows, None, &mut batch);
+    batch
 }
 
 /// A folder of the public data, or none where it does not lie.

@@ -1,7 +1,6 @@
 //! What ranks exchange in a step: sums of dense gradients, and the gradients of embedded events.
 
-use super::rows::Words;
-use super::{Communicator, Parcels, share_of};
+use super::{Communicator, Parcels, Words, share_of};
 use crate::Result;
 use crate::graph::{EventGradients, EventPart};
 use crate::step::LaneMemory;
@@ -81,8 +80,8 @@ pub(crate) fn join(
     let mut dense = Vec::new();
     for rank in 0..size {
         let mut words = Words(all.of(rank));
-        joined.stop |= words.next()? == 1;
-        let length = words.next()? as usize;
+        joined.stop |= words.one()? == 1;
+        let length = words.one()? as usize;
         dense.extend_from_slice(bytemuck::cast_slice(words.take(length)?));
         for lane in share_of(lanes.len(), rank, size) {
             let memory = &mut lanes[lane];
@@ -115,7 +114,7 @@ fn write_lane(events: &[EventGradients], loss: f64, message: &mut Vec<u32>) {
 fn read_lane(words: &mut Words<'_>, memory: &mut LaneMemory) -> Result<f64> {
     let loss = loss_of(words)?;
     memory.free.extend(memory.collected.events.drain(..).map(|gradients| gradients.values));
-    for _ in 0..words.next()? {
+    for _ in 0..words.one()? {
         let [first, width, parts, length] = words.numbers()?;
         let parts = (0..parts)
             .map(|_| words.numbers().map(|[table, column, dim]| EventPart { table, column, dim }))
@@ -131,7 +130,7 @@ fn read_lane(words: &mut Words<'_>, memory: &mut LaneMemory) -> Result<f64> {
 /// Passes over a lane that is here already, or not wanted.
 fn skip_lane(words: &mut Words<'_>) -> Result<f64> {
     let loss = loss_of(words)?;
-    for _ in 0..words.next()? {
+    for _ in 0..words.one()? {
         let [_, _, parts, length] = words.numbers()?;
         words.take(3 * parts + length)?;
     }

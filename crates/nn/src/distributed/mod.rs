@@ -16,7 +16,7 @@ pub(crate) use files::SpreadRows;
 pub use files::{read_spread, write_spread};
 pub(crate) use join::{join, own_lanes};
 use owners::OwnGradients;
-pub use parcels::Parcels;
+pub use parcels::{Parcels, Words};
 pub use partition::Partition;
 pub(crate) use rows::{pass_over_owned, uses_of_rows};
 pub use scoring::FetchedRows;

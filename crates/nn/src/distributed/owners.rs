@@ -1,7 +1,7 @@
 //! Gradients of events on their way to the ranks that have the rows.
 
-use super::rows::{Events, Words, chunk_owner, spread};
-use super::{Communicator, Parcels};
+use super::rows::{Events, chunk_owner, spread};
+use super::{Communicator, Parcels, Words};
 use crate::graph::EventGradients;
 use crate::kernels::plain::axpy;
 use crate::kernels::sum_of_squares;

@@ -1,5 +1,6 @@
 //! What ranks send one another.
 
+use crate::{Error, Result};
 use std::ops::Range;
 
 /// Lists of 32-bit words, one after the other in one memory.
@@ -50,3 +51,44 @@ impl Parcels {
 
 /// Words after each list.
 const SPARE: usize = 1;
+
+/// What is left of the words of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'w>(pub &'w [u32]);
+
+impl<'w> Words<'w> {
+    /// The next words.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn take(&mut self, count: usize) -> Result<&'w [u32]> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| {
+            Error::Rank("a message of another rank is too short: run one program everywhere".into())
+        })?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    /// The next word.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn one(&mut self) -> Result<u32> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// As many words as the next one says.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn list(&mut self) -> Result<&'w [u32]> {
+        let count = self.one()? as usize;
+        self.take(count)
+    }
+
+    /// The next words as numbers.
+    pub(crate) fn numbers<const N: usize>(&mut self) -> Result<[usize; N]> {
+        let taken = self.take(N)?;
+        Ok(std::array::from_fn(|index| taken[index] as usize))
+    }
+}

@@ -1,6 +1,6 @@
 //! A training pass over tables that are spread over ranks: rows come from their owners, gradients go back.
 
-use super::{Communicator, OwnGradients, Parcels, Partition, join, own_lanes};
+use super::{Communicator, OwnGradients, Parcels, Partition, Words, join, own_lanes};
 use crate::lookup::{IdColumn, IdColumns, RowUses};
 use crate::regularizer::RowPenalties;
 use crate::shards::Shard;
@@ -184,28 +184,6 @@ pub(super) fn renumbered<'b>(ids: &IdColumns<'b>, rows: &[Vec<u32>]) -> IdColumn
         }
     }
     ids
-}
-
-/// What is left of the words of a message.
-pub(super) struct Words<'w>(pub &'w [u32]);
-
-impl<'w> Words<'w> {
-    pub fn take(&mut self, count: usize) -> Result<&'w [u32]> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| {
-            Error::Rank("a message of another rank is too short: run one program everywhere".into())
-        })?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    pub fn next(&mut self) -> Result<u32> {
-        Ok(self.take(1)?[0])
-    }
-
-    pub fn numbers<const N: usize>(&mut self) -> Result<[usize; N]> {
-        let taken = self.take(N)?;
-        Ok(std::array::from_fn(|index| taken[index] as usize))
-    }
 }
 
 /// The ranks' shares of chunks that are counted through all tables.

@@ -1,7 +1,7 @@
 //! Scoring with tables that are spread over ranks.
 
-use super::Parcels;
-use super::rows::{Words, own_row, renumbered, spread, tables_of};
+use super::rows::{own_row, renumbered, spread, tables_of};
+use super::{Parcels, Words};
 use crate::lookup::IdColumns;
 use crate::{Network, Result, ScoringMemory, Weights};
 use ctr_core::Batch;
@@ -52,11 +52,10 @@ impl Network {
         let mut stopped = false;
         for words in asked.iter() {
             let mut words = Words(words);
-            stopped |= words.next()? == 1;
+            stopped |= words.one()? == 1;
             for table in &weights.tables {
                 let partition = spread(table)?;
-                let count = words.next()? as usize;
-                for &id in words.take(count)? {
+                for &id in words.list()? {
                     let row = own_row(table, partition, id);
                     given.words.extend_from_slice(bytemuck::cast_slice(row));
                 }

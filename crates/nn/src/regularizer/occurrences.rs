@@ -1,5 +1,6 @@
 //! In how many samples each table row occurs.
 
+use crate::distributed::Communicator;
 use crate::lookup::IdColumns;
 use crate::{Error, Result, Weights};
 use ctr_core::Batch;
@@ -44,6 +45,23 @@ impl Occurrences {
                         }
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what other ranks have counted of other samples, as they add this. All must call it together.
+    ///
+    /// # Errors
+    /// When a rank is lost.
+    pub fn sum_over(&mut self, ranks: &dyn Communicator) -> Result<()> {
+        if ranks.size() == 1 {
+            return Ok(());
+        }
+        for counts in &mut self.counts {
+            let all = ranks.all_gather(counts)?;
+            for theirs in all.iter().enumerate().filter(|&(rank, _)| rank != ranks.rank()) {
+                counts.iter_mut().zip(theirs.1).for_each(|(count, more)| *count += more);
             }
         }
         Ok(())

@@ -4,10 +4,11 @@ use crate::cli::{DatasetsArguments, PrepArguments, SimulateArguments, StatsArgum
 use crate::failure::Failure;
 use crate::output::{self, Format, grouped};
 use crate::{data, environment};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ctr_core::Protocol;
 use ctr_dataset_prep::{
-    Check, PrepOptions, Prepared, Statistics, ads_dataset_id, ads_scale, catalog,
+    Check, PrepOptions, Prepared, Statistics, ads_dataset_id, ads_scale, catalog, merge_parts,
+    prepare_part,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,12 @@ pub fn datasets(arguments: &DatasetsArguments) -> Result<()> {
 
 pub fn prep(arguments: &PrepArguments) -> Result<()> {
     if let Some(scale) = ads_scale(&arguments.dataset) {
+        if arguments.partition.is_some() || arguments.merge.is_some() {
+            bail!("a simulation is not prepared in parts: leave --partition and --merge out");
+        }
         let (seed, protocol) = (arguments.seed, arguments.protocol);
-        return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
+        let (out, shards) = (arguments.out.as_deref(), arguments.shards);
+        return simulate_log((scale, seed, protocol), shards, out, arguments.format);
     }
     let options = PrepOptions {
         seed: arguments.seed,
@@ -53,11 +58,28 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
         memory_limit: arguments.memory_limit.unwrap_or_else(environment::half_of_memory),
         ..PrepOptions::new(&arguments.dataset, Path::new(""), arguments.protocol)
     };
-    let raw = arguments.raw.as_deref();
-    let prepared = data::make(options, raw, arguments.data_dir.as_deref())?;
+    if arguments.partition.is_some() {
+        return prep_part(arguments, options);
+    }
     let expected = data::known(&arguments.dataset).map(|known| known.expected).unwrap_or_default();
-    let checks = prepared.checks(&expected)?;
-    write(&prepared, arguments.out.as_deref(), arguments.format, &checks)?;
+    let (out, format) = (arguments.out.as_deref(), arguments.format);
+    let checks = match &arguments.merge {
+        Some(parts) => {
+            let folder = folder(out, &options.id);
+            let merged = merge_parts(&options, parts, &folder)?;
+            let checks = merged.checks(&expected);
+            tell(&merged.manifest.id, &checks, &folder);
+            print(format, &merged.statistics)?;
+            checks
+        }
+        None => {
+            let raw = arguments.raw.as_deref();
+            let prepared = data::make(options, raw, arguments.data_dir.as_deref())?;
+            let checks = prepared.checks(&expected)?;
+            write(&prepared, out, arguments.shards, format, &checks)?;
+            checks
+        }
+    };
     let wrong = checks.iter().filter(|check| !check.holds()).count();
     if arguments.strict && wrong > 0 {
         let message = format!("{wrong} of {} counts are not the published ones", checks.len());
@@ -66,25 +88,43 @@ pub fn prep(arguments: &PrepArguments) -> Result<()> {
     Ok(())
 }
 
+/// One part of a dataset, such as a task of an array prepares.
+fn prep_part(arguments: &PrepArguments, mut options: PrepOptions) -> Result<()> {
+    let (Some(partition), Some(parts)) = (arguments.partition, &arguments.out) else {
+        bail!("--partition needs --out, the folder of all parts");
+    };
+    let raw = arguments.raw.as_deref();
+    options.raw = data::raw_folder(&options.id, raw, arguments.data_dir.as_deref())?;
+    let part = prepare_part(&options, partition, parts)?;
+    output::formatted(arguments.format, &part, || {
+        format!(
+            "part {partition} of {}: {} of {} events",
+            part.id,
+            grouped(part.events),
+            grouped(part.events_read)
+        )
+    })
+}
+
 pub fn simulate(arguments: &SimulateArguments) -> Result<()> {
     let (seed, scale, protocol) = (arguments.seed, arguments.scale, arguments.protocol);
     if arguments.preset == ads_dataset_id(1.0) {
-        return simulate_log(scale, seed, protocol, arguments.out.as_deref(), arguments.format);
+        let (out, shards) = (arguments.out.as_deref(), arguments.shards);
+        return simulate_log((scale, seed, protocol), shards, out, arguments.format);
     }
     let prepared = data::simulate(&arguments.preset, seed, scale, protocol)?;
-    write(&prepared, arguments.out.as_deref(), arguments.format, &[])
+    write(&prepared, arguments.out.as_deref(), arguments.shards, arguments.format, &[])
 }
 
 /// Simulates the log of ads, which is larger than memory may be: its manifest is all there is to print.
 fn simulate_log(
-    scale: f64,
-    seed: u64,
-    protocol: Protocol,
+    (scale, seed, protocol): (f64, u64, Protocol),
+    shards: Option<u32>,
     out: Option<&Path>,
     format: Format,
 ) -> Result<()> {
     let folder = folder(out, &ads_dataset_id(scale));
-    let manifest = data::simulate_log(scale, seed, protocol, &folder)?;
+    let manifest = data::simulate_log(scale, seed, protocol, shards, &folder)?;
     tracing::info!("written to {}", folder.display());
     output::formatted(format, &manifest, || {
         let mut text = format!("{} (simulated)\n", manifest.id);
@@ -106,11 +146,26 @@ fn folder(out: Option<&Path>, id: &str) -> PathBuf {
     out.map_or_else(|| PathBuf::from(data::PREPARED_FOLDER).join(id), Path::to_path_buf)
 }
 
-fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Check]) -> Result<()> {
+fn write(
+    prepared: &Prepared,
+    out: Option<&Path>,
+    shards: Option<u32>,
+    format: Format,
+    checks: &[Check],
+) -> Result<()> {
     let manifest = prepared.manifest();
     let folder = folder(out, &manifest.id);
     let statistics = prepared.statistics()?;
-    prepared.write(&folder)?;
+    match shards {
+        None => prepared.write(&folder)?,
+        Some(shards) => drop(prepared.write_sharded(&folder, shards)?),
+    }
+    tell(&manifest.id, checks, &folder);
+    print(format, &statistics)
+}
+
+/// Says where a dataset is, and how its counts compare with the published ones.
+fn tell(id: &str, checks: &[Check], folder: &Path) {
     for check in checks {
         let (name, wanted) = (check.name.replace('_', " "), grouped(check.expected));
         match check.found {
@@ -119,14 +174,12 @@ fn write(prepared: &Prepared, out: Option<&Path>, format: Format, checks: &[Chec
                 tracing::info!("{name}: {}, as published", grouped(found));
             }
             Some(found) => tracing::warn!(
-                "{} {name}, the published {} has {wanted}: is this another release?",
-                grouped(found),
-                manifest.id
+                "{} {name}, the published {id} has {wanted}: is this another release?",
+                grouped(found)
             ),
         }
     }
     tracing::info!("written to {}", folder.display());
-    print(format, &statistics)
 }
 
 pub fn stats(arguments: &StatsArguments) -> Result<()> {

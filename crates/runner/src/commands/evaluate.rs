@@ -5,6 +5,7 @@ use crate::cli::EvalArguments;
 use crate::config::RunConfig;
 use crate::failure::Failure;
 use crate::job;
+use crate::streamed::{self, Shards};
 use crate::{data, interrupt, output};
 use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, RunRecord, Split};
@@ -23,6 +24,8 @@ pub struct Stored {
     pub config: RunConfig,
     /// Its data, which has the content that the record names.
     pub dataset: Dataset,
+    /// Its training rows, where the run streamed them and [`load`] left them on disk.
+    pub shards: Shards,
     /// Where the data lies.
     pub folder: PathBuf,
 }
@@ -42,17 +45,35 @@ pub fn load(arguments: &EvalArguments) -> Result<Stored> {
         .as_ref()
         .or(arguments.positional.as_ref())
         .context("no run directory was given")?;
-    load_from(directory, arguments.data.as_deref())
+    let (record, config) = job::read_run(directory)?;
+    let folder = folder_of(&record, arguments.data.as_deref());
+    let (dataset, shards, config) = data::open_for(&folder, Some(record.protocol), config)?;
+    stored(directory, record, config, dataset, shards, folder)
 }
 
-/// Reads a run, and its data from the folder given or from where prepared datasets lie.
+fn folder_of(record: &RunRecord, data: Option<&Path>) -> PathBuf {
+    data.map(Path::to_path_buf)
+        .unwrap_or_else(|| Path::new(data::PREPARED_FOLDER).join(&record.dataset.id))
+}
+
+/// Reads a run, and all of its data from the folder given or from where prepared datasets lie.
 pub fn load_from(directory: &Path, data: Option<&Path>) -> Result<Stored> {
-    let directory = directory.to_path_buf();
-    let (record, config) = job::read_run(&directory)?;
-    let folder = data
-        .map(Path::to_path_buf)
-        .unwrap_or_else(|| Path::new(data::PREPARED_FOLDER).join(&record.dataset.id));
+    let (record, config) = job::read_run(directory)?;
+    let folder = folder_of(&record, data);
     let dataset = data::open(&folder, Some(record.protocol))?;
+    stored(directory, record, config, dataset, None, folder)
+}
+
+/// Checks that the data is the run's.
+fn stored(
+    directory: &Path,
+    record: RunRecord,
+    config: RunConfig,
+    dataset: Dataset,
+    shards: Shards,
+    folder: PathBuf,
+) -> Result<Stored> {
+    let directory = directory.to_path_buf();
     if dataset.content_sha256 != record.dataset.content_sha256 {
         bail!(
             "{} holds {} with content {}, the run used {} with content {}: name the right one by \
@@ -64,12 +85,12 @@ pub fn load_from(directory: &Path, data: Option<&Path>) -> Result<Stored> {
             record.dataset.content_sha256
         );
     }
-    Ok(Stored { directory, record, config, dataset, folder })
+    Ok(Stored { directory, record, config, dataset, shards, folder })
 }
 
 pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
-    let Stored { directory, record, config, dataset, .. } = load(arguments)?;
-    let features = config.regularizer.features(&dataset)?;
+    let Stored { directory, record, config, dataset, shards, .. } = load(arguments)?;
+    let (features, _) = streamed::features(&config.regularizer, &dataset, &shards)?;
     let network = job::stored_network(&directory, &config, &features.schema, &record)?;
     let history = config.train.history_limit();
     let size = config.train.evaluation_batch_size;

@@ -29,7 +29,7 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         arguments.config.as_deref(),
         &settings,
     )?;
-    let dataset = data::open(&arguments.data, arguments.protocol)?;
+    let (dataset, shards, config) = data::open_for(&arguments.data, arguments.protocol, config)?;
     let progress = Progress::new(quiet);
     if dataset.protocol == Protocol::Authors {
         tracing::warn!(
@@ -37,7 +37,7 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
              optimistic; use --protocol held-out for an unbiased number"
         );
     }
-    let job = Job { dataset: &dataset, config, seed: arguments.seed };
+    let job = Job { dataset: &dataset, shards, config, seed: arguments.seed };
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports/runs").join(job.directory_name()?),

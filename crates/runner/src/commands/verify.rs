@@ -14,8 +14,8 @@ use serde_json::json;
 use std::path::Path;
 
 pub fn verify(arguments: &EvalArguments, quiet: bool) -> Result<()> {
-    let Stored { directory, record, config, dataset, .. } = evaluate::load(arguments)?;
-    let job = Job { dataset: &dataset, config, seed: record.seed };
+    let Stored { directory, record, config, dataset, shards, .. } = evaluate::load(arguments)?;
+    let job = Job { dataset: &dataset, shards, config, seed: record.seed };
     let again = Workshop::new(&std::env::temp_dir(), "din-repro-verify-")?;
     let progress = Progress::new(quiet);
     let observer = progress.run(job.titles());

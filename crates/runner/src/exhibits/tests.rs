@@ -33,7 +33,7 @@ fn exhibit(dataset: &Dataset, model: &str, settings: &[&str]) -> ExhibitRecord {
         .collect();
     let model = ModelId::named(model).unwrap();
     let config = config::resolve(model, "small", None, &all).unwrap();
-    let job = Job { dataset, config, seed: 1 };
+    let job = Job { dataset, shards: None, config, seed: 1 };
     let folder = tempfile::tempdir().unwrap();
     job.run(folder.path(), false, &Silent, &AtomicBool::new(false)).unwrap();
     let exhibit = write(&job, folder.path()).unwrap().unwrap();

@@ -175,10 +175,30 @@ pub fn is_simulation_of(manifest: &Manifest, options: &SimulateOptions) -> bool 
 /// A preset other than `alibaba-sim`, a scale that leaves too little or too much, or what the system
 /// refuses.
 pub fn simulate_ads(options: &SimulateOptions, out: &Path) -> Result<Manifest> {
+    simulate_ads_into(options, None, out)
+}
+
+/// [`simulate_ads`] with users' rows spread over so many files; truth lies in one, in the order of the whole.
+///
+/// # Errors
+/// As there; a number of shards that cannot be.
+pub fn simulate_ads_in_shards(
+    options: &SimulateOptions,
+    shards: u32,
+    out: &Path,
+) -> Result<Manifest> {
+    simulate_ads_into(options, Some(shards), out)
+}
+
+fn simulate_ads_into(
+    options: &SimulateOptions,
+    shards: Option<u32>,
+    out: &Path,
+) -> Result<Manifest> {
     if options.preset != ALIBABA_SIM {
         let reason = format!("only {ALIBABA_SIM} is a log of ads");
         return Err(Error::Simulation { preset: options.preset.clone(), reason });
     }
     let world = AdWorld::new(options.scale, options.seed)?;
-    write::write(&world, options, USERS_A_CHUNK, out)
+    write::write(&world, options, USERS_A_CHUNK, shards, out)
 }

@@ -8,13 +8,13 @@ use super::world::{AdWorld, DAYS};
 use super::{GENERATOR_VERSION, ads_dataset_id, schema};
 use crate::columns::{id_column, text_column};
 use crate::digest::RowDigest;
-use crate::manifest::Simulation;
+use crate::manifest::{Sharding, Simulation};
 use crate::prepare::blank;
 use crate::rows::part;
 use crate::simulate::SimulateOptions;
 use crate::store::{
-    Folder, ROWS, SEQUENCES, TRUTH, USERS, column_of_truth, columns_of_rows, columns_of_sequences,
-    replace, vocabulary_file,
+    Folder, ROWS, SEQUENCES, ShardTables, TRUTH, Table, USERS, check_shards, column_of_truth,
+    columns_of_rows, columns_of_sequences, owners, replace, vocabulary_file,
 };
 use crate::{Manifest, Result};
 use ctr_core::{EventColumn, Field, Samples, Schema, Sequences};
@@ -104,19 +104,25 @@ pub(super) fn write(
     world: &AdWorld,
     options: &SimulateOptions,
     users_a_chunk: u32,
+    shards: Option<u32>,
     out: &Path,
 ) -> Result<Manifest> {
     let schema = world.schema();
+    if let Some(shards) = shards {
+        check_shards(shards, out)?;
+    }
     replace(out, |folder| {
         let mut digest = RowDigest::new(&schema);
         let mut tally = Tally::new(world);
-        write_rows(world, &schema, users_a_chunk, folder, &mut digest, &mut tally)?;
-        let users = |number: u32| format!("u{number:08}");
-        write_keys(folder, USERS, ("user_id", 0..world.users()), users, |keys| digest.users(keys))?;
+        let all = 0..world.users();
+        let mut tables = Tables::new(folder, all.clone(), shards)?;
+        write_rows(world, &schema, users_a_chunk, &mut tables, &mut digest, &mut tally)?;
+        let (sharding, more) = tables.finish(folder)?;
+        write_keys(folder, USERS, ("user_id", all), user_key, &more, |keys| digest.users(keys))?;
         for (vocabulary, known) in schema.vocabularies.iter().enumerate() {
             let name = vocabulary_file("vocabulary", &schema, vocabulary);
             let key = |id: u32| schema::key(vocabulary, id);
-            write_keys(folder, &name, ("id", 1..known.size), key, |keys| {
+            write_keys(folder, &name, ("id", 1..known.size), key, &[], |keys| {
                 digest.keys(vocabulary, keys, &[]);
             })?;
         }
@@ -135,21 +141,86 @@ pub(super) fn write(
             schema: schema.clone(),
             counts: tally.counts(world),
             content_sha256: digest.finish(),
+            shards: sharding,
             ..blank(&ads_dataset_id(options.scale), options.protocol)
         })
     })
+}
+
+fn user_key(number: u32) -> String {
+    format!("u{number:08}")
+}
+
+/// Tables that grow chunk by chunk, of rows and sequences in one file each or in shards.
+struct Tables {
+    truth: Table,
+    rows: Placed,
+}
+
+enum Placed {
+    Whole { rows: Table, sequences: Table },
+    Sharded(ShardTables),
+}
+
+impl Tables {
+    fn new(folder: &Folder, users: std::ops::Range<u32>, shards: Option<u32>) -> Result<Self> {
+        let rows = match shards {
+            None => {
+                Placed::Whole { rows: folder.table(ROWS)?, sequences: folder.table(SEQUENCES)? }
+            }
+            Some(shards) => {
+                let keys = users.map(user_key);
+                Placed::Sharded(ShardTables::new(folder, keys, shards, true)?)
+            }
+        };
+        Ok(Self { truth: folder.table(TRUTH)?, rows })
+    }
+
+    fn append(&mut self, schema: &Schema, chunk: &Chunk, first: u32) -> Result<()> {
+        let mut column = |name: &str, _: &Field, values: &EventColumn| -> Column {
+            id_column(name, &values.ids)
+        };
+        let of_sequences = columns_of_sequences(schema, &chunk.sequences, first, &mut column);
+        let of_rows = columns_of_rows(schema, &chunk.parts, &chunk.rows, &mut column);
+        match &mut self.rows {
+            Placed::Whole { rows, sequences } => {
+                sequences.append(of_sequences)?;
+                rows.append(of_rows)?;
+            }
+            Placed::Sharded(tables) => {
+                let owners = owners(&chunk.sequences, first);
+                tables.append(&chunk.parts, &chunk.rows, &of_rows, &owners, &of_sequences)?;
+            }
+        }
+        self.truth.append(vec![column_of_truth(&chunk.probabilities)])
+    }
+
+    /// Ends the tables; the shards, and the columns that users get by them.
+    fn finish(self, folder: &mut Folder) -> Result<(Option<Sharding>, Vec<Column>)> {
+        let placed = match self.rows {
+            Placed::Whole { rows, sequences } => {
+                folder.close(rows)?;
+                folder.close(sequences)?;
+                (None, Vec::new())
+            }
+            Placed::Sharded(tables) => {
+                let (sharding, more) = tables.finish(folder)?;
+                (Some(sharding), more)
+            }
+        };
+        folder.close(self.truth)?;
+        Ok(placed)
+    }
 }
 
 fn write_rows(
     world: &AdWorld,
     schema: &Schema,
     users_a_chunk: u32,
-    folder: &mut Folder,
+    tables: &mut Tables,
     digest: &mut RowDigest,
     tally: &mut Tally,
 ) -> Result<()> {
-    let [mut rows, mut sequences, mut truth] =
-        [folder.table(ROWS)?, folder.table(SEQUENCES)?, folder.table(TRUTH)?];
     for first in (0..world.users()).step_by(users_a_chunk as usize) {
         let last = (first + users_a_chunk).min(world.users());
         // In any order on any number of threads, and then in the order of users.
@@ -161,15 +232,7 @@ fn write_rows(
         let chunk = chunk(world, schema, &logs);
         drop(logs);
         digest.rows(&chunk.parts, &chunk.rows, &chunk.sequences);
-        let mut column = |name: &str, _: &Field, values: &EventColumn| -> Column {
-            id_column(name, &values.ids)
-        };
-        sequences.append(columns_of_sequences(schema, &chunk.sequences, first, &mut column))?;
-        rows.append(columns_of_rows(schema, &chunk.parts, &chunk.rows, &mut column))?;
-        truth.append(vec![column_of_truth(&chunk.probabilities)])?;
-    }
-    for table in [rows, sequences, truth] {
-        folder.close(table)?;
+        tables.append(schema, &chunk, first)?;
     }
     Ok(())
 }
@@ -180,6 +243,7 @@ fn write_keys(
     file: &str,
     (column, ids): (&str, std::ops::Range<u32>),
     key: impl Fn(u32) -> String,
+    more: &[Column],
     mut hash: impl FnMut(&[String]),
 ) -> Result<()> {
     let mut table = folder.table(file)?;
@@ -187,7 +251,10 @@ fn write_keys(
         let piece: Vec<u32> = (first..ids.end.min(first.saturating_add(KEYS_A_PIECE))).collect();
         let keys: Vec<String> = piece.iter().map(|&id| key(id)).collect();
         hash(&keys);
-        table.append(vec![id_column(column, &piece), text_column("key", &keys)])?;
+        let mut columns = vec![id_column(column, &piece), text_column("key", &keys)];
+        let from = (first - ids.start) as i64;
+        columns.extend(more.iter().map(|column| column.slice(from, piece.len())));
+        table.append(columns)?;
     }
     folder.close(table)
 }
@@ -209,11 +276,19 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let manifests = [7, 100, 4096].map(|users| {
             let out = place.path().join(users.to_string());
-            let written = write(&world, &options, users, &out).unwrap();
+            let written = write(&world, &options, users, None, &out).unwrap();
             assert_eq!(crate::open(&out, None).unwrap().id, "alibaba-sim-x0.004");
             Manifest { files: Vec::new(), ..written }
         });
         assert_eq!(manifests[0], manifests[1]);
         assert_eq!(manifests[1], manifests[2]);
+        // Nor does the number of shards.
+        let whole = crate::open(&place.path().join("7"), None).unwrap();
+        for shards in [1, 5] {
+            let out = place.path().join(format!("in-{shards}"));
+            let written = write(&world, &options, 31, Some(shards), &out).unwrap();
+            assert_eq!(written.content_sha256, whole.content_sha256);
+            assert_eq!(crate::open(&out, None).unwrap(), whole);
+        }
     }
 }
