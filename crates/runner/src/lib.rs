@@ -18,6 +18,7 @@ mod fetch;
 mod grid;
 mod interrupt;
 mod job;
+mod launch;
 mod log;
 mod output;
 mod plan;

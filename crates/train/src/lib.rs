@@ -8,7 +8,7 @@ mod events;
 mod losses;
 mod run;
 
-pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
+pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE, kept_step};
 pub use config::TrainConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, count_occurrences, score_split};

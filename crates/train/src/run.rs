@@ -151,11 +151,9 @@ struct Run<'r> {
 impl Run<'_> {
     fn go(mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let config = self.spec.config;
-        let per_epoch = (self.dataset.train.rows() as u64).div_ceil(config.batch_size as u64);
-        let mut steps = per_epoch * config.epochs;
-        if config.max_steps > 0 {
-            steps = steps.min(config.max_steps);
-        }
+        let rows = self.dataset.train.rows() as u64;
+        let per_epoch = rows.div_ceil(config.batch_size as u64);
+        let steps = config.steps(rows);
         observer.started(self.progress.step, steps, config.batch_size);
         observer.begun(&read_losses(self.spec.directory)?, &self.progress.curve);
         let mut batch = Batch::default();
