@@ -114,6 +114,7 @@ pub fn table(needs: &[(&Job<'_>, Need)]) -> (String, Option<Need>) {
     for ((dataset, model), (runs, need)) in &groups {
         let source = match need.records {
             0 => "no record: default".into(),
+            1 => "1 record".into(),
             records => format!("{records} records"),
         };
         text.push_str(&format!(
@@ -123,4 +124,61 @@ pub fn table(needs: &[(&Job<'_>, Need)]) -> (String, Option<Need>) {
         ));
     }
     (text, needs.iter().map(|(_, need)| *need).reduce(Need::with))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::ModelId;
+    use crate::{config, data};
+    use ctr_core::{Dataset, Protocol};
+    use ctr_train::Silent;
+    use std::sync::atomic::AtomicBool;
+
+    fn job<'d>(dataset: &'d Dataset, model: &str, settings: &[&str]) -> Job<'d> {
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let model = ModelId::named(model).unwrap();
+        Job { dataset, config: config::resolve(model, "small", None, &settings).unwrap(), seed: 1 }
+    }
+
+    #[test]
+    fn a_run_needs_what_runs_like_it_took_scaled_by_its_steps() {
+        let prepared = data::simulate("tiny", 1, 0.3, Protocol::HeldOut).unwrap();
+        let dataset = prepared.dataset(Protocol::HeldOut).unwrap();
+        let runs = tempfile::tempdir().unwrap();
+        let done = job(&dataset, "lr", &["train.epochs=2", "train.patience=0"]);
+        let directory = runs.path().join("done");
+        done.run(&directory, false, &Silent, &AtomicBool::new(false)).unwrap();
+        // Numbers that a record may have, in place of those of a run of milliseconds.
+        let path = directory.join(job::RECORD_FILE);
+        let mut record = job::read_record(&directory).unwrap();
+        record.timing.train_seconds = 100.0;
+        record.timing.eval_samples_per_second = f64::MAX;
+        record.timing.peak_rss_bytes = Some(1 << 30);
+        std::fs::write(&path, serde_json::to_string(&record).unwrap()).unwrap();
+        std::fs::create_dir(runs.path().join("begun")).unwrap();
+
+        let experience = Experience::below(runs.path());
+        let equal = experience.need(&done);
+        assert_eq!(equal, Need { bytes: 3 << 29, seconds: 320, records: 1 });
+        assert_eq!((equal.mebibytes(), equal.minutes()), (1536, 6));
+        let longer = job(&dataset, "lr", &["train.epochs=6", "train.patience=0"]);
+        assert_eq!(experience.need(&longer).seconds, 720);
+        let unlike = job(&dataset, "din", &[]);
+        assert_eq!(experience.need(&unlike), Need::UNKNOWN);
+
+        // A second record that took more is the one that counts.
+        record.timing.train_seconds = 150.0;
+        let second = runs.path().join("second");
+        std::fs::create_dir(&second).unwrap();
+        let text = serde_json::to_string(&record).unwrap();
+        std::fs::write(second.join(job::RECORD_FILE), text).unwrap();
+        let experience = Experience::below(runs.path());
+        let needs = [&done, &longer, &unlike].map(|job| (job, experience.need(job)));
+        let (text, largest) = table(&needs);
+        assert!(text.contains("| tiny | lr | 2 | 1536 MiB | 17 min | 2 records |"), "{text}");
+        assert!(text.contains("| tiny | din | 1 | 4096 MiB | 240 min | no record: default |"));
+        assert_eq!(largest, Some(Need::UNKNOWN));
+        assert_eq!(table(&[]).1, None);
+    }
 }

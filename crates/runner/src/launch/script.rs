@@ -118,3 +118,46 @@ fn quoted(word: &str) -> String {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch::list::ListFile;
+
+    #[test]
+    fn words_reach_the_shell_as_they_are() {
+        let words = ["plain/path-1", "a b", "it's", "", "$HOME`x`\""].map(String::from);
+        let printed = std::process::Command::new("sh")
+            .args(["-c", &format!("printf '%s|' {}", line(&words))])
+            .output();
+        match printed {
+            Ok(output) => assert_eq!(
+                String::from_utf8(output.stdout).unwrap(),
+                "plain/path-1|a b|it's||$HOME`x`\"|"
+            ),
+            Err(_) => println!("there is no shell to try it"),
+        }
+    }
+
+    #[test]
+    fn an_array_asks_for_its_tasks_and_what_the_largest_needs() {
+        let list = ListFile::next(Path::new("re%ports/launch"), "paper");
+        let need = Need { bytes: (700 << 20) + 1, seconds: 61, records: 1 };
+        let command = ["din-repro".to_string(), "reproduce".into()];
+        let script = of_array(&list, 5, Some(2), need, &command);
+        for line in [
+            "#SBATCH --array=0-4%2",
+            "#SBATCH --mem=701M",
+            "#SBATCH --time=2",
+            "#SBATCH --requeue",
+            "#SBATCH --job-name=din-repro-paper-1",
+            "#SBATCH --output=\"re%%ports/launch/paper-1-%a.out\"",
+            "din-repro reproduce --index \"$SLURM_ARRAY_TASK_ID\" &",
+        ] {
+            assert!(script.lines().any(|found| found == line), "{line}: {script}");
+        }
+        assert!(of_array(&list, 1, None, need, &command).contains("--array=0-0\n"));
+        let report = of_report(&list, need, &command);
+        assert!(!report.contains("--array") && !report.contains("ARRAY_TASK"), "{report}");
+    }
+}
