@@ -282,7 +282,11 @@ pub struct EvalArguments {
 
 /// See [`Command::Reproduce`].
 #[derive(Debug, Args)]
-#[command(after_help = examples::REPRODUCE, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = examples::REPRODUCE,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub struct ReproduceArguments {
     /// Something else than running
     #[command(subcommand)]

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
 //! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
-//! 2 wrong usage or bad input, 130 interrupted with state kept.
+//! 2 wrong usage or bad input, 130 interrupted with state kept, 143 ended by SIGTERM when there was none.
 
 mod allocator;
 mod background;

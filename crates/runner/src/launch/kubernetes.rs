@@ -96,6 +96,10 @@ pub fn manifest(open: &[Job<'_>], arguments: &ReproduceArguments) -> Result<Stri
     ]});
     let mut last = job(&report, &pod(arguments, "report", &after, need.with(Need::UNKNOWN)));
     last["spec"]["suspend"] = true.into();
+    // A verdict that is not as expected, or bad input.
+    last["spec"]["podFailurePolicy"] = json!({"rules": [
+        {"action": "FailJob", "onExitCodes": {"containerName": "report", "operator": "In", "values": [1, 2]}},
+    ]});
     let both = json!({"apiVersion": "v1", "kind": "List", "items": [runs, last]});
     Ok(serde_json::to_string_pretty(&both)?)
 }

@@ -25,6 +25,9 @@ struct Status {
     no_queue: Option<String>,
 }
 
+/// A run's name, and its steps where the suite tells them.
+type Named = (String, Option<u64>);
+
 pub fn status(arguments: &StatusArguments) -> Result<()> {
     let files = ListFile::all(&folder(&arguments.out));
     let (queue, no_queue) = match queue::ask(&files) {
@@ -50,11 +53,7 @@ pub fn status(arguments: &StatusArguments) -> Result<()> {
 }
 
 /// The runs of a suite on prepared data, with their steps, and how many more will repeat what validation chooses.
-fn of_suite(
-    suite: &Suite,
-    prepared: &Path,
-    runs: &Path,
-) -> Result<(Vec<(String, Option<u64>)>, usize)> {
+fn of_suite(suite: &Suite, prepared: &Path, runs: &Path) -> Result<(Vec<Named>, usize)> {
     let datasets = prepared_datasets(suite, prepared)?;
     if datasets.is_empty() {
         tracing::info!(
