@@ -94,7 +94,10 @@ impl Cluster {
         let mut command = Command::new("bash");
         command.arg(self.desk.path("reports/launch").join(name));
         command.current_dir(self.desk.path("")).env_remove("DATA_DIR");
-        command.env("SLURM_ARRAY_TASK_ID", index.to_string()).env("SLURM_JOB_ID", "77");
+        command
+            .env("SLURM_ARRAY_TASK_ID", index.to_string())
+            .env("SLURM_JOB_ID", "80")
+            .env("SLURM_ARRAY_JOB_ID", "77");
         self.with_slurm(command)
     }
 
@@ -195,7 +198,8 @@ fn a_task_goes_back_to_the_queue_when_that_helps() {
         let status = cluster.script("suite-1.sh", index).output().unwrap().status;
         assert_eq!(status.code(), Some(code));
         let controlled = cluster.lines("controlled").split_off(before);
-        assert!(controlled.iter().all(|line| line == "requeue 77"), "{controlled:?}");
+        let requeued = format!("requeue 77_{index}");
+        assert!(controlled.iter().all(|line| *line == requeued), "{controlled:?}");
         !controlled.is_empty()
     };
     // Its state kept, for its time is over: as often as that happens.
@@ -268,7 +272,7 @@ fn a_signal_becomes_a_checkpoint_that_the_task_goes_on_from() {
     let kill = Command::new("kill").arg("-TERM").args(pids.split_whitespace()).status();
     assert!(kill.unwrap().success());
     assert_eq!(task.wait().unwrap().code(), Some(130));
-    assert_eq!(cluster.lines("controlled"), ["requeue 77"]);
+    assert_eq!(cluster.lines("controlled"), ["requeue 77_0"]);
     std::fs::remove_file(cluster.desk.path("queue")).unwrap();
     let status = cluster.status();
     let stopped = status["runs"].as_array().unwrap().iter().find(|run| run["step"].is_u64());
@@ -303,6 +307,9 @@ fn what_stands_in_the_way_is_named() {
         "{message}"
     );
     std::fs::remove_file(cluster.desk.path("refusal")).unwrap();
+    let left = std::fs::read_dir(cluster.desk.path("reports/launch")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".lock"]);
     for (argument, word) in [("--array=1-2", "--jobs"), ("-a0", "--jobs"), ("long", "an option")] {
         let message = cluster.fails(&[&SUBMIT[..], &["--slurm-arg", argument]].concat());
         assert!(message.contains(word), "{message}");
@@ -312,7 +319,7 @@ fn what_stands_in_the_way_is_named() {
     assert!(message.contains("file"), "{message}");
 
     cluster.submit(&[]);
-    let list = "reports/launch/suite-2.runs.jsonl";
+    let list = "reports/launch/suite-1.runs.jsonl";
     let task = |index| ["reproduce", "--list", list, "--index", index];
     assert!(cluster.fails(&task("4")).contains("has 4 runs, there is none with index 4"));
     // Another version's configuration, or another dataset than was submitted.

@@ -26,7 +26,9 @@ pub fn of_array(
     let ends = list.beside("-");
     let ends = format!("{}\"$SLURM_ARRAY_TASK_ID\".ends", quoted(&ends.to_string_lossy()));
     let command = format!("{} --index \"$SLURM_ARRAY_TASK_ID\"", line(command));
-    text("One run of a list.", &own, need, &ends, &command)
+    // The last task of an array has the array's own number in SLURM_JOB_ID, by which commands mean all tasks.
+    let job = "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID";
+    text("One run of a list.", &own, need, job, &ends, &command)
 }
 
 /// The script of the job after an array.
@@ -38,12 +40,13 @@ pub fn of_report(list: &ListFile, need: Need, command: &[String]) -> String {
         "What comes after an array: the runs that are still to do, or the report.",
         &own,
         need,
+        "$SLURM_JOB_ID",
         &ends,
         &line(command),
     )
 }
 
-fn text(what: &str, own: &[String], need: Need, ends: &str, command: &str) -> String {
+fn text(what: &str, own: &[String], need: Need, job: &str, ends: &str, command: &str) -> String {
     let (memory, minutes) = (need.mebibytes(), need.minutes());
     let shared = [
         "--open-mode=append".to_string(),
@@ -60,7 +63,8 @@ fn text(what: &str, own: &[String], need: Need, ends: &str, command: &str) -> St
         "#!/bin/bash\n\
          # {what} Written by `din-repro reproduce --launcher slurm`; docs/cluster.md tells more.\n\
          {options}{}",
-        BODY.replace("{ends}", ends)
+        BODY.replace("{job}", job)
+            .replace("{ends}", ends)
             .replace("{command}", command)
             .replace("{most}", &MOST_KILLS.to_string())
     )
@@ -68,6 +72,7 @@ fn text(what: &str, own: &[String], need: Need, ends: &str, command: &str) -> St
 
 /// Runs the program so that signals reach it, and decides by its exit code whether the task goes to the queue again.
 const BODY: &str = r#"
+job="{job}"
 # Exit codes of ends that say something, a line each.
 ends={ends}
 
@@ -90,9 +95,9 @@ case $code in
     ;;
 esac
 # Of a job that somebody has canceled or that Slurm requeues by itself, Slurm says something else.
-if [ $again = yes ] && [ "$(squeue --noheader --format=%T --jobs="$SLURM_JOB_ID")" = RUNNING ]; then
+if [ $again = yes ] && [ "$(squeue --noheader --format=%T --jobs="$job")" = RUNNING ]; then
     echo "exit code $code: back to the queue, to go on from the last checkpoint"
-    scontrol requeue "$SLURM_JOB_ID"
+    scontrol requeue "$job"
 fi
 exit "$code"
 "#;

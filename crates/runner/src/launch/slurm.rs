@@ -236,6 +236,12 @@ impl Plan {
         words
     }
 
+    fn remove(&self) {
+        for path in [&self.array.0, &self.report.0, &self.list.path()] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
     fn submit(&self, arguments: &ReproduceArguments) -> Result<()> {
         for (path, text) in [&self.array, &self.report] {
             write_atomic(path, text.as_bytes())?;
@@ -245,7 +251,10 @@ impl Plan {
             Ok(write_atomic(&self.list.beside(".job.json"), text.as_bytes())?)
         };
         let id = |text: &str| text.trim().split(';').next().unwrap_or_default().to_string();
-        let array = id(&command::call("sbatch", &self.arguments(arguments, &self.array.0, None))?);
+        let array = command::call("sbatch", &self.arguments(arguments, &self.array.0, None));
+        // A list that nobody has would be taken for the last one of its runs.
+        let array = array.inspect_err(|_| self.remove())?;
+        let array = id(&array);
         let mut submitted = Submitted { array: array.clone(), report: None };
         note(&submitted)?;
         let after = self.arguments(arguments, &self.report.0, Some(&array));
