@@ -246,6 +246,39 @@ fn what_cannot_be_done_is_not_tried_for_ever() {
 }
 
 #[test]
+fn a_grid_larger_than_an_array_may_be_is_several() {
+    let cluster = Cluster::new();
+    let config = "#!/bin/sh\necho 'MaxArraySize            = 3'\n";
+    executable(&cluster.desk, "bin/scontrol", config);
+    let told = cluster.submit(&[]);
+    assert!(told.contains("submitted 3 runs"), "{told}");
+    for index in 0..3 {
+        assert!(cluster.script("suite-1.sh", index).output().unwrap().status.success());
+    }
+    assert!(cluster.script("suite-1-report.sh", 0).output().unwrap().status.success());
+    assert_eq!(cluster.lines("reports/launch/suite-2.runs.jsonl").len(), 1);
+    assert_eq!(cluster.status()["counts"]["finished"], 3);
+}
+
+#[test]
+fn sigterm_ends_what_has_no_state_at_once_and_leaves_nothing() {
+    let desk = Desk::new();
+    let simulate = ["simulate", "amazon-electronics-sim", "--scale", "0.3", "--quiet"];
+    for milliseconds in [100, 500] {
+        let child = desk.command(&simulate).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        // The fastest machine is done; the slowest has not begun to listen, and the signal itself ends it.
+        let code = child.wait_with_output().unwrap().status.code();
+        assert!(matches!(code, Some(143 | 0) | None), "{code:?}");
+        let unfinished = |path: &PathBuf| path.display().to_string().contains(".preparing-");
+        let left: Vec<PathBuf> = desk.listing().into_iter().filter(unfinished).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
 fn a_signal_becomes_a_checkpoint_that_the_task_goes_on_from() {
     let cluster = Cluster::new();
     // Long enough to be ended in the middle.
