@@ -20,15 +20,12 @@ const MOUNT: &str = "/work";
 /// Seconds from SIGTERM to SIGKILL: for the step, an evaluation's part and the checkpoint.
 const GRACE_SECONDS: u64 = 120;
 
-/// Writes the list of the runs and prints the manifest; says so where every run is finished.
+/// Writes the list of the runs and prints the manifest.
+///
+/// # Errors
+/// Where every run is finished, too: a text in place of the manifest would go to kubectl.
 pub fn print(open: &[Job<'_>], arguments: &ReproduceArguments) -> Result<()> {
-    if open.is_empty() {
-        bail!(
-            "every run is finished: `din-repro reproduce --suite {} --out {}` writes the report",
-            arguments.suite,
-            arguments.out.display()
-        );
-    }
+    check(open, arguments)?;
     let folder = folder(&arguments.out);
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -49,13 +46,7 @@ pub fn print(open: &[Job<'_>], arguments: &ReproduceArguments) -> Result<()> {
 
 /// The manifest: the runs, and a job for what comes after them, which waits until somebody lets it go.
 pub fn manifest(open: &[Job<'_>], arguments: &ReproduceArguments) -> Result<String> {
-    let paths = [Some(&arguments.out), Some(&arguments.prepared), arguments.data_dir.as_ref()];
-    for path in paths.into_iter().flatten() {
-        below(path)?;
-    }
-    if Path::new(&arguments.suite).extension().is_some() {
-        below(Path::new(&arguments.suite))?;
-    }
+    check(open, arguments)?;
     let list = ListFile::next(&folder(&arguments.out), &arguments.suite);
     let experience = Experience::below(&arguments.out.join("runs"));
     let needs: Vec<_> = open.iter().map(|job| (job, experience.need(job))).collect();
@@ -73,7 +64,7 @@ pub fn manifest(open: &[Job<'_>], arguments: &ReproduceArguments) -> Result<Stri
     // A pod finds its index in the environment, where the program looks for it.
     let task = shared(&["--list", &list.path().display().to_string()]);
     let mut after = shared(&["--suite", &arguments.suite]);
-    if let Some(folder) = &arguments.data_dir {
+    if let Some(folder) = arguments.data_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
         after.extend(["--data-dir".to_string(), folder.display().to_string()]);
     }
     if arguments.check_claims {
@@ -136,6 +127,25 @@ fn pod(arguments: &ReproduceArguments, container: &str, command: &[String], need
             "persistentVolumeClaim": {"claimName": arguments.launch.claim},
         }],
     })
+}
+
+/// Whether there is something to run, at places that pods find too.
+fn check(open: &[Job<'_>], arguments: &ReproduceArguments) -> Result<()> {
+    if open.is_empty() {
+        bail!(
+            "every run is finished: `din-repro reproduce --suite {} --out {}` writes the report",
+            arguments.suite,
+            arguments.out.display()
+        );
+    }
+    let paths = [Some(&arguments.out), Some(&arguments.prepared), arguments.data_dir.as_ref()];
+    for path in paths.into_iter().flatten() {
+        below(path)?;
+    }
+    if Path::new(&arguments.suite).extension().is_some() {
+        below(Path::new(&arguments.suite))?;
+    }
+    Ok(())
 }
 
 /// Whether a path means the same where the claim is mounted.
