@@ -1,8 +1,10 @@
 //! The command line.
 
+mod launching;
 mod looking;
 mod outside;
 
+pub use launching::{LaunchArguments, Launcher, ReproduceCommand, StatusArguments};
 pub use looking::{
     AbTestArguments, CompareArguments, Figure, SignatureArguments, VisualizeArguments,
 };
@@ -295,8 +297,15 @@ pub struct EvalArguments {
 
 /// See [`Command::Reproduce`].
 #[derive(Debug, Args)]
-#[command(after_help = examples::REPRODUCE)]
+#[command(
+    after_help = examples::REPRODUCE,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub struct ReproduceArguments {
+    /// Something else than running
+    #[command(subcommand)]
+    pub instead: Option<ReproduceCommand>,
     /// quick, paper, ablations (one setting of DIN changed at a time), exhibits (scored wrong on purpose),
     /// alibaba, regularization, tuning (the same grid of settings for every model), smoke, or a suite's .toml file
     #[arg(long, default_value = "quick")]
@@ -310,7 +319,7 @@ pub struct ReproduceArguments {
     /// Folder of the report; runs go to runs/ in it
     #[arg(long, default_value = "reports")]
     pub out: PathBuf,
-    /// Runs at a time; default the number of cores
+    /// Runs at a time; default the number of cores, and for a cluster what it allows
     #[arg(long)]
     pub jobs: Option<usize>,
     /// Exit with 1 when a verdict on a claim is not what the suite expects
@@ -319,6 +328,9 @@ pub struct ReproduceArguments {
     /// Only say what would run and what is finished
     #[arg(long)]
     pub dry_run: bool,
+    /// Where the runs run
+    #[command(flatten)]
+    pub launch: LaunchArguments,
 }
 
 /// See [`Command::Report`].

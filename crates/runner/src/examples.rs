@@ -170,7 +170,20 @@ Examples:
   din-repro reproduce
   din-repro reproduce --suite paper --data-dir downloads --dry-run
   din-repro reproduce --suite paper --data-dir downloads --jobs 4
-  din-repro reproduce --suite mine.toml --out reports/mine";
+  din-repro reproduce --suite mine.toml --out reports/mine
+  din-repro reproduce --suite paper --launcher slurm --jobs 20 \\
+    --slurm-arg=--partition=long --slurm-arg=--account=mine
+  din-repro reproduce --suite paper --launcher kubernetes --jobs 20 \\
+    --image IMAGE --claim CLAIM > job.json
+  din-repro reproduce status --suite paper";
+
+pub const REPRODUCE_STATUS: &str = "\
+finished, running, queued and failed are of the runs' own files and, where there is Slurm, of squeue; to do is what \
+nobody is at. A run that was interrupted is to do, with the step that it goes on from.
+
+Examples:
+  din-repro reproduce status
+  din-repro reproduce status --suite paper --out reports --format json";
 
 pub const REPORT: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! Ctrl-C: once finishes the step and keeps the state, twice ends at once.
+//! Ctrl-C and SIGTERM: once finishes the step and keeps the state; Ctrl-C twice ends at once.
 
 use ctr_core::remove_workshops;
 use std::io::Write;
@@ -32,8 +32,39 @@ impl Drop for Watch {
     }
 }
 
-/// Installs the handler; without one (an unusual system) Ctrl-C simply ends the program.
+/// Exit code of a process that SIGTERM ended before there was anything to keep, as shells have it.
+#[cfg(unix)]
+const TERMINATED: i32 = 143;
+
+/// SIGTERM is what schedulers send before they kill, often several times: to a job's script, which passes it on, and
+/// to all processes of the job. So the second one hurries nobody; SIGKILL follows anyway.
+#[cfg(unix)]
+fn listen_for_termination() {
+    use signal_hook::{consts::SIGTERM, iterator::Signals};
+    let listen = || {
+        let Ok(mut signals) = Signals::new([SIGTERM]) else {
+            tracing::warn!("SIGTERM will not write a checkpoint on this system");
+            return;
+        };
+        for _ in signals.forever() {
+            let again = STOP.swap(true, Ordering::SeqCst);
+            if WATCHERS.load(Ordering::SeqCst) == 0 {
+                remove_workshops();
+                std::process::exit(TERMINATED);
+            }
+            if !again {
+                tracing::warn!("told to end: stopping after this step");
+            }
+        }
+    };
+    // Where no thread can be had, SIGTERM ends the program as it does any other.
+    let _ = std::thread::Builder::new().name("sigterm".into()).spawn(listen);
+}
+
+/// Installs the handlers; without them (an unusual system) Ctrl-C simply ends the program.
 pub fn install() {
+    #[cfg(unix)]
+    listen_for_termination();
     let installed = ctrlc::set_handler(|| {
         let again = STOP.swap(true, Ordering::SeqCst);
         if again || WATCHERS.load(Ordering::SeqCst) == 0 {

@@ -299,7 +299,7 @@ impl Job<'_> {
 }
 
 /// Where a run's state lies while it is not finished, and the lock of who is at it.
-const CHECKPOINT_FOLDER: &str = "checkpoint";
+pub const CHECKPOINT_FOLDER: &str = "checkpoint";
 
 /// The right to write into a run's directory, which is made if need be; none when another process has it.
 ///

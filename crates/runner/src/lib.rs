@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
 //! Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 an expectation failed,
-//! 2 wrong usage or bad input, 130 interrupted with state kept.
+//! 2 wrong usage or bad input, 130 interrupted with state kept, 143 ended by SIGTERM when there was none.
 
 mod allocator;
 mod background;
@@ -18,6 +18,7 @@ mod fetch;
 mod grid;
 mod interrupt;
 mod job;
+mod launch;
 mod log;
 mod output;
 mod plan;

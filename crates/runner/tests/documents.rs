@@ -23,7 +23,7 @@ fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_relative_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut found = Vec::new();
-    for folder in ["crates", "datasets", "examples"] {
+    for folder in ["crates", "datasets", "docs", "examples"] {
         pages(&root.join(folder), &mut found);
     }
     let top = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md"];

@@ -108,6 +108,12 @@ impl TrainConfig {
         Ok(())
     }
 
+    /// Steps of a run on so many training rows that does not stop early.
+    pub fn steps(&self, rows: u64) -> u64 {
+        let steps = rows.div_ceil(self.batch_size.max(1) as u64).saturating_mul(self.epochs);
+        if self.max_steps > 0 { steps.min(self.max_steps) } else { steps }
+    }
+
     /// `max_history` as a batch wants it.
     pub fn history_limit(&self) -> Option<u32> {
         (self.max_history > 0).then_some(self.max_history)

@@ -10,7 +10,7 @@ mod handout;
 mod losses;
 mod run;
 
-pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE};
+pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE, kept_step};
 pub use config::TrainConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, count_occurrences, count_occurrences_in_shards, score_split};

@@ -224,10 +224,7 @@ impl Run<'_> {
     fn steps(&mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Option<Status>> {
         let config = self.spec.config;
         let per_epoch = self.feed.steps();
-        let mut steps = per_epoch * config.epochs;
-        if config.max_steps > 0 {
-            steps = steps.min(config.max_steps);
-        }
+        let steps = config.steps(self.feed.rows());
         observer.started(self.progress.step, steps, config.batch_size);
         observer.begun(&read_losses(self.spec.directory)?, &self.progress.curve);
         let mut batch = Batch::default();

@@ -1,22 +1,30 @@
 //! `reproduce` and `report`.
 
-use crate::cli::{ReportArguments, ReproduceArguments};
+use crate::cli::{Launcher, ReportArguments, ReproduceArguments, ReproduceCommand};
 use crate::data::Places;
 use crate::failure::is_interruption;
 use crate::job::Job;
+use crate::launch::{self, Sent};
+use crate::plan::Row;
 use crate::progress::Progress;
 use crate::regularizer::Regularizer;
 use crate::suite::Suite;
 use crate::{
     background, config, data, environment, exhibits, expected, fetch, grid, output, plan, visualize,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ctr_core::{Dataset, FileLock, Protocol, RunRecord, remove_half_written};
 use ctr_report::{Background, ReportOptions, ReportSummary};
 use ctr_train::CHECKPOINT_FILE;
 use std::path::{Path, PathBuf};
 
 pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
+    if let Some(ReproduceCommand::Status(arguments)) = &arguments.instead {
+        return launch::status(arguments);
+    }
+    if let Some(list) = &arguments.launch.list {
+        return launch::task(list, arguments, quiet);
+    }
     let suite = Suite::find(&arguments.suite)?;
     let progress = Progress::new(quiet);
     tracing::info!("suite {}: {}", arguments.suite, suite.description);
@@ -32,6 +40,9 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let rows = plan::rows(&suites, &datasets)?;
     let workers = arguments.jobs.unwrap_or_else(environment::cores).max(1);
     let jobs = plan::first_jobs(&rows);
+    if let Sent::Away = launched(&rows, &jobs, &runs, &datasets, arguments)? {
+        return Ok(());
+    }
     tracing::info!("{} runs, {workers} at a time", jobs.len());
     let total = progress.grid(jobs.len() + plan::repetitions(&rows), workers);
     let records = grid::run_all(&jobs, &runs, workers, &progress, &total)?;
@@ -53,6 +64,35 @@ pub fn reproduce(arguments: &ReproduceArguments, quiet: bool) -> Result<()> {
     let summary = write_report(&runs, &arguments.out)?;
     tracing::info!("{ended}; the report is {}", arguments.out.join("index.html").display());
     if arguments.check_claims { expected::check(&suite, &summary.verdicts) } else { Ok(()) }
+}
+
+/// Hands the runs that are to do to the launcher; [`Sent::Nothing`] when the rest is to be done here.
+fn launched<'d>(
+    rows: &[Row<'d>],
+    jobs: &[Job<'d>],
+    runs: &Path,
+    datasets: &[Dataset],
+    arguments: &ReproduceArguments,
+) -> Result<Sent> {
+    let open = || launch::open_runs(rows, jobs, runs);
+    let sent = match arguments.launch.launcher {
+        Launcher::Local => Sent::Nothing,
+        Launcher::Slurm => launch::send(&open()?, arguments)?,
+        Launcher::Kubernetes => {
+            launch::print_manifest(&open()?, arguments)?;
+            Sent::Away
+        }
+    };
+    if let Sent::Stuck(reason) = &sent {
+        // What is finished is worth a report.
+        let _lock = lock_report(&arguments.out)?;
+        visualize::write_histograms(datasets, &arguments.out)?;
+        if let Err(error) = write_report(runs, &arguments.out) {
+            tracing::warn!("no report of the runs that are finished: {error:#}");
+        }
+        bail!("{reason}");
+    }
+    Ok(sent)
 }
 
 /// Figures 5 and 6 of one finished run of DIN a dataset.
@@ -165,19 +205,26 @@ fn dry_run(
     let datasets = datasets(suite, arguments, progress)?;
     let rows = plan::rows(&suite.with_included()?, &datasets)?;
     let jobs = plan::first_jobs(&rows);
+    let open = || launch::open_runs(&rows, &jobs, runs);
+    if arguments.launch.launcher == Launcher::Kubernetes {
+        return output::result(&launch::manifest(&open()?, arguments)?);
+    }
     let mut listed = Listed::default();
     let records = listed.add(&jobs, runs)?;
-    let mut open = 0;
+    let mut more = 0;
     if records.len() == jobs.len() {
         listed.add(&plan::second_jobs(&rows, &records)?, runs)?;
     } else {
-        open = plan::repetitions(&rows);
+        more = plan::repetitions(&rows);
     }
     let [finished, begun, fresh] = listed.counts;
     let mut text = listed.text;
     text.push_str(&format!("{finished} runs are finished, {begun} begun and {fresh} to do"));
-    if open > 0 {
-        text.push_str(&format!("; {open} more repeat what validation chooses in searches"));
+    if more > 0 {
+        text.push_str(&format!("; {more} more repeat what validation chooses in searches"));
+    }
+    if arguments.launch.launcher == Launcher::Slurm {
+        text.push_str(&format!("\n\n{}", launch::preview(&open()?, arguments)?));
     }
     output::result(&text)
 }

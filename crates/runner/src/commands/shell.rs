@@ -27,8 +27,10 @@ pub fn man(arguments: &ManArguments) -> Result<()> {
         Cli::command().bin_name(program()).display_name(program()).disable_help_subcommand(true);
     program.build();
     let verbs: Vec<clap::Command> = program.get_subcommands().cloned().collect();
+    let of_verbs: Vec<clap::Command> =
+        verbs.iter().flat_map(clap::Command::get_subcommands).cloned().collect();
     let mut written = 0;
-    for command in std::iter::once(program).chain(verbs) {
+    for command in std::iter::once(program).chain(verbs).chain(of_verbs) {
         let page = clap_mangen::Man::new(command);
         let mut text = Vec::new();
         page.render(&mut text)?;
