@@ -10,7 +10,7 @@ PEERS ?=
 
 DIN_REPRO = $(CARGO) run --release --locked --quiet -p ctr-runner --bin din-repro --
 
-.PHONY: reproduce test lint docs dependencies deny unit smoke page bench peers interop clean-reports
+.PHONY: reproduce test lint docs dependencies deny unit smoke page bench peers interop cluster mpi clean-reports
 
 ## Build, prepare, train the suite, write $(OUT)/index.html. FETCH="amazon-electronics …" downloads first.
 reproduce:
@@ -68,6 +68,16 @@ peers:
 interop:
 	scripts/onnx/check
 	scripts/tensorboard/check
+
+## Slurm itself on loopback (root, Debian's slurm-wlm, munge, procps); the Kubernetes manifest by its schemas (Python, PyPI).
+cluster:
+	scripts/slurm/check
+	scripts/kubernetes/check
+
+## Runs on several processes against one. Needs Open MPI and libclang (Debian: openmpi-bin libopenmpi-dev libclang-dev).
+mpi:
+	$(CARGO) clippy --workspace --all-targets --features ctr-runner/mpi --locked -- -D warnings
+	scripts/mpi/check
 
 clean-reports:
 	rm -rf reports/runs reports/*.html reports/*.md reports/*.csv reports/*.tex reports/*.json reports/*.png reports/*.svg

@@ -199,12 +199,13 @@ impl Communicator for MpiRanks {
         Ok(ManuallyDrop::into_inner(flight).into_parcels())
     }
 
-    fn all_to_all(&self, parcels: &Parcels) -> Result<Parcels> {
+    fn all_to_all(&self, parcels: Parcels) -> Result<Parcels> {
         let own = parcels.of(self.rank).len();
         let send_counts = parcels.iter().map(count_of).collect::<Result<Vec<_>>>()?;
         let receive_counts = self.counts(send_counts.clone())?;
-        let words = parcels.words.clone();
-        let mut flight = ManuallyDrop::new(Flight::new(words, send_counts, receive_counts)?);
+        let sent = parcels.words.len() - parcels.count() - own;
+        let mut flight =
+            ManuallyDrop::new(Flight::new(parcels.words, send_counts, receive_counts)?);
         {
             let Flight { send, send_counts, send_starts, receive, receive_counts, receive_starts } =
                 &mut *flight;
@@ -217,7 +218,7 @@ impl Communicator for MpiRanks {
             let request = world.immediate_all_to_all_varcount_into(Leaked, &*send, &mut *receive);
             self.complete(request)?;
         }
-        self.count_sent(parcels.words.len() - own);
+        self.count_sent(sent);
         Ok(ManuallyDrop::into_inner(flight).into_parcels())
     }
 

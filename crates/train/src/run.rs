@@ -3,106 +3,18 @@
 use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
 use crate::evaluate::{ScoringMemories, score_split_in};
 use crate::events::EventLog;
-use crate::handout::hand_out_file;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
-use crate::{Error, Evaluation, Feed, Part, Result, TrainConfig, Waits};
+use crate::{Error, Evaluation, Feed, Observer, Outcome, Part, Result, RunSpec};
 use ctr_core::{
-    Batch, Best, CurvePoint, Dataset, Digest, MetricValues, Protocol, SeedStreams, Signature,
-    Split, Status, TrainShards, sha256_hex, sha256_of_file, write_atomic,
+    Batch, Best, CurvePoint, Dataset, Protocol, SeedStreams, Split, Status, TrainShards,
+    write_atomic,
 };
-use ctr_metrics::GaucVariant;
-use ctr_nn::{NamedTensors, Network, Optimizer};
+use ctr_nn::{Network, Optimizer};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-/// Receives what a progress bar shows.
-pub trait Observer: Sync {
-    /// The run goes on at `step` of at most `steps`, `batch_size` rows each.
-    fn started(&self, step: u64, steps: u64, batch_size: usize) {
-        let _ = (step, steps, batch_size);
-    }
-    /// After [`Observer::started`]: what was done before, the losses of all steps and all evaluations. Empty for a
-    /// run from the beginning.
-    fn begun(&self, losses: &[f64], curve: &[CurvePoint]) {
-        let _ = (losses, curve);
-    }
-    /// A step was done; its mean loss.
-    fn stepped(&self, step: u64, loss: f64) {
-        let _ = (step, loss);
-    }
-    /// An evaluation of `network` was done; `chosen` if it is the best so far.
-    fn evaluated(&self, point: &CurvePoint, chosen: bool, network: &Network) {
-        let _ = (point, chosen, network);
-    }
-}
-
-/// An observer that does nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-impl Observer for Silent {}
-
-/// What to run.
-#[derive(Clone, Copy, Debug)]
-pub struct RunSpec<'r> {
-    /// Identity, see [`ctr_core::RunRecord::compute_run_id`].
-    pub run_id: &'r str,
-    /// Settings.
-    pub config: &'r TrainConfig,
-    /// Seed of all streams.
-    pub seed: u64,
-    /// The run's own directory; it must exist. Each rank has one of its own, and that of the first one counts.
-    pub directory: &'r Path,
-    /// Where the first rank's is, for a rank that is to leave a checkpoint there when another one is lost.
-    pub shared: Option<&'r Path>,
-    /// Continue from the checkpoint there, if there is one.
-    pub resume: bool,
-}
-
-/// The evaluation that was chosen, scored again from its stored weights.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Chosen {
-    /// Where it was.
-    pub best: Best,
-    /// Its values.
-    pub metrics: MetricValues,
-    /// Logits of the test rows, in order.
-    pub test_scores: Vec<f32>,
-    /// SHA-256 over users, labels and scores of the test rows.
-    pub predictions_sha256: String,
-    /// SHA-256 of [`MODEL_FILE`].
-    pub model_sha256: String,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// At its end or early stop, or with a loss that was no number.
-    Ended {
-        /// Which of the two.
-        status: Status,
-        /// All evaluations.
-        curve: Vec<CurvePoint>,
-        /// The chosen one; none when the run diverged.
-        chosen: Option<Box<Chosen>>,
-        /// Seconds in training steps, rows a second in training and in scoring.
-        train_seconds: f64,
-        /// Rows trained on in a second.
-        train_samples_per_second: f64,
-        /// Rows scored in a second.
-        eval_samples_per_second: f64,
-        /// Bytes that this rank gave to others in a step, on average over the steps since this process began; none
-        /// for a process alone.
-        network_bytes_per_step: Option<f64>,
-    },
-    /// Asked to stop; a checkpoint was written.
-    Interrupted {
-        /// Steps done.
-        step: u64,
-    },
-}
 
 /// Trains `network` (fresh from its initialization) on `dataset`.
 ///
@@ -194,20 +106,21 @@ fn run(
     .go(observer, stop)
 }
 
-struct Run<'r> {
-    spec: &'r RunSpec<'r>,
-    dataset: &'r Dataset,
-    feed: Feed<'r>,
-    network: Network,
-    optimizer: Optimizer,
-    events: EventLog,
-    losses: LossLog,
-    progress: Progress,
-    scoring: ScoringMemories,
+/// A run under way.
+pub(crate) struct Run<'r> {
+    pub spec: &'r RunSpec<'r>,
+    pub dataset: &'r Dataset,
+    pub feed: Feed<'r>,
+    pub network: Network,
+    pub optimizer: Optimizer,
+    pub events: EventLog,
+    pub losses: LossLog,
+    pub progress: Progress,
+    pub scoring: ScoringMemories,
     /// Whether a rank wishes to stop, as all were told in the last step.
-    stop_agreed: bool,
+    pub stop_agreed: bool,
     /// Steps of this process, and what they gave to other ranks.
-    network_bytes: (u64, u64),
+    pub network_bytes: (u64, u64),
 }
 
 impl Run<'_> {
@@ -358,7 +271,7 @@ impl Run<'_> {
             && self.progress.curve.last().is_some_and(|point| point.epoch >= config.min_epochs)
     }
 
-    fn score(&mut self, split: Split, stop: &AtomicBool) -> Result<Vec<f32>> {
+    pub fn score(&mut self, split: Split, stop: &AtomicBool) -> Result<Vec<f32>> {
         let config = self.spec.config;
         let begun = Instant::now();
         let size = config.evaluation_batch_size;
@@ -428,106 +341,4 @@ impl Run<'_> {
         self.progress.curve.push(point);
         Ok(())
     }
-
-    /// Takes the chosen weights back, and gives the hash of their file.
-    fn load_chosen(&mut self, path: &Path) -> Result<String> {
-        let fail = |source| Error::Io { path: path.to_path_buf(), source };
-        if !self.network.is_partitioned() {
-            let bytes = std::fs::read(path).map_err(fail)?;
-            self.network.weights.import(&NamedTensors::from_bytes(&bytes)?)?;
-            return Ok(sha256_hex(&bytes));
-        }
-        // The others have not written it.
-        hand_out_file(&*self.network.ranks, path)?;
-        let rest = checkpoint::read_part(path, &mut self.network, None)?;
-        self.network.weights.import(&rest)?;
-        sha256_of_file(path).map_err(fail)
-    }
-
-    /// Scores test once more with the chosen weights, as a stranger with the model file would.
-    fn finish(mut self, status: Status, stop: &AtomicBool) -> Result<Outcome> {
-        self.losses.sync()?;
-        let chosen = match self.progress.best {
-            // A run that diverged has no result, whatever it reached before.
-            Some(best) if status == Status::Finished => {
-                let path = self.spec.directory.join(MODEL_FILE);
-                let model_sha256 = self.load_chosen(&path)?;
-                let scores = match self.score(Split::Test, stop) {
-                    // The checkpoint of the last evaluation has all.
-                    Err(Error::Interrupted) => {
-                        return Ok(Outcome::Interrupted { step: self.progress.step });
-                    }
-                    Err(Error::Model(ctr_nn::Error::Rank(reason))) => {
-                        let path = self.spec.directory.join(CHECKPOINT_FILE);
-                        return Err(Error::RankLost { reason, step: self.progress.step, path });
-                    }
-                    scores => scores?,
-                };
-                let test = Evaluation::of(self.dataset, Split::Test, &scores)?;
-                let curve = &self.progress.curve;
-                let peak = curve.iter().filter_map(|point| point.test_gauc).fold(0.0, f64::max);
-                let at_best = curve.iter().find(|point| point.step == best.step);
-                Some(Box::new(Chosen {
-                    best,
-                    metrics: MetricValues {
-                        test_gauc: Some(test.gauc),
-                        test_auc: Some(test.auc),
-                        test_log_loss: Some(test.log_loss),
-                        peak_test_gauc: Some(peak),
-                        valid_gauc: at_best.and_then(|point| point.valid_gauc),
-                    },
-                    predictions_sha256: predictions_sha256(self.dataset, &scores),
-                    model_sha256,
-                    test_scores: scores,
-                }))
-            }
-            _ => None,
-        };
-        if let Some(Waits { windows, seconds }) = self.feed.waits() {
-            let waited = json!({"windows": windows, "waited_seconds": seconds});
-            self.events.write("streamed", &waited)?;
-        }
-        self.events.write("ended", &json!({"status": status, "step": self.progress.step}))?;
-        let (steps, bytes) = self.network_bytes;
-        let apart = self.network.ranks.size() > 1 && steps > 0;
-        let progress = self.progress;
-        let rate =
-            |rows: u64, seconds: f64| if seconds > 0.0 { rows as f64 / seconds } else { 0.0 };
-        Ok(Outcome::Ended {
-            status,
-            chosen,
-            train_seconds: progress.train_seconds,
-            train_samples_per_second: rate(progress.train_rows, progress.train_seconds),
-            eval_samples_per_second: rate(progress.eval_rows, progress.eval_seconds),
-            network_bytes_per_step: apart.then(|| bytes as f64 / steps as f64),
-            curve: progress.curve,
-        })
-    }
-}
-
-fn predictions_sha256(dataset: &Dataset, scores: &[f32]) -> String {
-    let mut digest = Digest::new();
-    digest.ids(&dataset.test.users);
-    digest.update(&dataset.test.labels);
-    digest.numbers(scores);
-    digest.finish()
-}
-
-/// The signature of one run's test gAUC on `dataset`, with `regularizer` as the run had it.
-pub fn signature(dataset: &Dataset, regularizer: &str) -> Signature {
-    let mut signature = Signature::new("gAUC");
-    for part in GaucVariant::Paper.signature().split('|') {
-        if let Some((key, value)) = part.split_once(':') {
-            signature = signature.with(key, value);
-        }
-    }
-    let hash: String = dataset.content_sha256.chars().take(8).collect();
-    signature
-        .with("ds", format!("{}@{hash}", dataset.id))
-        .with("split", &dataset.split_rule)
-        .with("neg", &dataset.negatives)
-        .with("proto", dataset.protocol)
-        .with("seeds", 1)
-        .with("reg", regularizer)
-        .with("v", env!("CARGO_PKG_VERSION"))
 }

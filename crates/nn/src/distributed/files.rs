@@ -130,7 +130,7 @@ impl SpreadRows<&[f32]> {
             let mut parcels = Parcels::default();
             parcels.push(bytemuck::cast_slice(&numbers));
             (1..ranks.size()).for_each(|_| parcels.close());
-            let received = ranks.all_to_all(&parcels)?;
+            let received = ranks.all_to_all(parcels)?;
             let Some(out) = out else { continue };
             let mut next = vec![0; received.count()];
             numbers.clear();

@@ -52,7 +52,7 @@ pub(crate) fn join(
         }
         parcels.close();
     }
-    let received = ranks.all_to_all(&parcels)?;
+    let received = ranks.all_to_all(parcels)?;
     let mut sum = Vec::new();
     for rank in 0..size {
         let count = share_of(lanes.len(), rank, size).len();
@@ -66,8 +66,7 @@ pub(crate) fn join(
         }
     }
 
-    let mut message = parcels.words;
-    message.clear();
+    let mut message: Vec<u32> = Vec::new();
     message.extend([u32::from(stop), sum.len() as u32]);
     message.extend_from_slice(bytemuck::cast_slice(&sum));
     for (lane, loss) in lanes[own.clone()].iter().zip(losses) {

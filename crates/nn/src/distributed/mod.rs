@@ -44,7 +44,7 @@ pub trait Communicator: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::Rank`] when a rank is lost.
-    fn all_to_all(&self, parcels: &Parcels) -> Result<Parcels>;
+    fn all_to_all(&self, parcels: Parcels) -> Result<Parcels>;
 
     /// Bytes that this rank has given to others so far. What goes to several counts for each.
     fn bytes_sent(&self) -> u64;
@@ -69,8 +69,8 @@ impl Communicator for Alone {
         Ok(all)
     }
 
-    fn all_to_all(&self, parcels: &Parcels) -> Result<Parcels> {
-        Ok(parcels.clone())
+    fn all_to_all(&self, parcels: Parcels) -> Result<Parcels> {
+        Ok(parcels)
     }
 
     fn bytes_sent(&self) -> u64 {

@@ -65,7 +65,7 @@ impl OwnGradients {
             }
             parcels.close();
         }
-        let received = ranks.all_to_all(&parcels)?;
+        let received = ranks.all_to_all(parcels)?;
         sum(&received, weights, penalties, (uses, ids), events)
     }
 
@@ -95,7 +95,7 @@ impl OwnGradients {
         }
         let mut parcels = Parcels::default();
         sent.iter().for_each(|words| parcels.push(words));
-        let received = ranks.all_to_all(&parcels)?;
+        let received = ranks.all_to_all(parcels)?;
         let mut cursors: Vec<Words<'_>> = received.iter().map(Words).collect();
         let (mut found, mut chunk, mut gradients) = (Vec::new(), 0, Vec::new());
         for (table, uses) in weights.tables.iter().zip(uses) {

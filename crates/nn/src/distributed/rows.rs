@@ -132,7 +132,7 @@ fn fetch(
         }
         parcels.close();
     }
-    tables_of(weights, rows, &ranks.all_to_all(&parcels)?)
+    tables_of(weights, rows, &ranks.all_to_all(parcels)?)
 }
 
 /// The partition of a table that must have one.

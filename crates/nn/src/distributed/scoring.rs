@@ -47,7 +47,7 @@ impl Network {
             }
             asked.close();
         }
-        let asked = ranks.all_to_all(&asked)?;
+        let asked = ranks.all_to_all(asked)?;
         let mut given = Parcels::default();
         let mut stopped = false;
         for words in asked.iter() {
@@ -65,7 +65,7 @@ impl Network {
         if stopped {
             return Ok(None);
         }
-        let tables = tables_of(weights, &rows, &ranks.all_to_all(&given)?)?;
+        let tables = tables_of(weights, &rows, &ranks.all_to_all(given)?)?;
         let parameters = weights.parameters.clone();
         let weights = Weights { parameters, statistics: weights.statistics.clone(), tables };
         Ok(Some(FetchedRows { weights, rows }))

@@ -95,11 +95,11 @@ impl Communicator for ThreadRanks {
         Ok(gathered)
     }
 
-    fn all_to_all(&self, parcels: &Parcels) -> Result<Parcels> {
+    fn all_to_all(&self, parcels: Parcels) -> Result<Parcels> {
         let whole: usize = parcels.iter().map(<[u32]>::len).sum();
         self.count(whole - parcels.of(self.rank).len());
         let mut received = Parcels::default();
-        self.meet(parcels.clone())?.iter().for_each(|one| received.push(one.of(self.rank)));
+        self.meet(parcels)?.iter().for_each(|one| received.push(one.of(self.rank)));
         Ok(received)
     }
 
