@@ -44,6 +44,7 @@ allow ctr-nn ctr-core
 for model in "${models[@]}"; do
     allow "$model" ctr-core ctr-nn
 done
+allow ctr-mpi ctr-nn
 allow ctr-train ctr-core ctr-metrics ctr-nn
 allow ctr-export ctr-core ctr-nn
 allow ctr-report ctr-core ctr-metrics

@@ -114,10 +114,11 @@ impl Exchange {
         let mut state = self.lock();
         state.brought[lane] = Some(mine);
         if state.brought.iter().all(Option::is_some) {
-            let here = state.brought.iter_mut().map(|one| one.take().unwrap_or_default()).collect();
+            let here: Vec<Vec<f32>> =
+                state.brought.iter_mut().map(|one| one.take().unwrap_or_default()).collect();
             let all = match &self.others {
                 // The lock is held meanwhile, as all lanes here wait for this.
-                Some(others) => others.gather(here),
+                Some(others) => others.gather(&here),
                 None => Ok(here),
             };
             match all {
@@ -163,7 +164,7 @@ impl Exchange {
 
 impl Others {
     /// What the lanes of all ranks bring, in their order.
-    fn gather(&self, here: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>, Error> {
+    fn gather(&self, here: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, Error> {
         let brought = if self.counts { here.concat() } else { Vec::new() };
         let all: Parcels = self.ranks.all_gather(bytemuck::cast_slice(&brought))?;
         let mut lanes = Vec::with_capacity(self.lanes);

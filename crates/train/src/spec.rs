@@ -59,7 +59,7 @@ pub struct Chosen {
     pub test_scores: Vec<f32>,
     /// SHA-256 over users, labels and scores of the test rows.
     pub predictions_sha256: String,
-    /// SHA-256 of [`MODEL_FILE`].
+    /// SHA-256 of [`crate::MODEL_FILE`].
     pub model_sha256: String,
 }
 

@@ -65,6 +65,9 @@ enum Rows<'s> {
     InShards(&'s [Arc<Shards>]),
 }
 
+/// Told the rank, its communicator, the step and its flag to stop, after every step.
+type Watcher<'w> = &'w (dyn Fn(usize, &Arc<ThreadRanks>, u64, &AtomicBool) + Sync);
+
 type Built<'b> = &'b (dyn Fn() -> Network + Sync);
 
 /// One run on so many ranks, each a thread with a folder of its own; the outcomes in the order of ranks.
@@ -75,7 +78,7 @@ fn run_on(
     build: Built<'_>,
     tables: Tables,
     rows: Rows<'_>,
-    observer: &(dyn Fn(usize, &Arc<ThreadRanks>, u64, &AtomicBool) + Sync),
+    observer: Watcher<'_>,
 ) -> Vec<ctr_train::Result<Outcome>> {
     struct Watch<'w>(&'w (dyn Fn(u64) + Sync));
     impl Observer for Watch<'_> {

@@ -47,7 +47,9 @@ pub fn write_spread(
         small.append(optimizer.export(weights));
         large.extend(optimizer.spread_rows(weights));
     }
-    let mut parts: BTreeMap<&str, (&[usize], Option<&SpreadRows<&[f32]>>)> =
+    /// Shape, and rows where they are spread.
+    type Part<'p> = (&'p [usize], Option<&'p SpreadRows<&'p [f32]>>);
+    let mut parts: BTreeMap<&str, Part<'_>> =
         small.iter().map(|tensor| (tensor.name.as_str(), (&tensor.shape[..], None))).collect();
     parts.extend(large.iter().map(|rows| (rows.name.as_str(), (&rows.shape[..], Some(rows)))));
     if let Some(out) = &mut out {
@@ -89,10 +91,12 @@ fn header<'n>(
     Ok(bytes)
 }
 
+#[allow(clippy::needless_pass_by_value)] // for map_err
 fn not_written(source: io::Error) -> Error {
     Error::Stored(format!("cannot be written: {source}"))
 }
 
+#[allow(clippy::needless_pass_by_value)] // for map_err
 fn not_read(source: io::Error) -> Error {
     Error::Stored(format!("cannot be read: {source}"))
 }
