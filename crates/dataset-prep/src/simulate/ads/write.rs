@@ -158,16 +158,14 @@ struct Tables {
 }
 
 enum Placed {
-    Whole { rows: Table, sequences: Table },
+    Whole(Box<[Table; 2]>),
     Sharded(ShardTables),
 }
 
 impl Tables {
     fn new(folder: &Folder, users: std::ops::Range<u32>, shards: Option<u32>) -> Result<Self> {
         let rows = match shards {
-            None => {
-                Placed::Whole { rows: folder.table(ROWS)?, sequences: folder.table(SEQUENCES)? }
-            }
+            None => Placed::Whole(Box::new([folder.table(ROWS)?, folder.table(SEQUENCES)?])),
             Some(shards) => {
                 let keys = users.map(user_key);
                 Placed::Sharded(ShardTables::new(folder, keys, shards, true)?)
@@ -183,7 +181,8 @@ impl Tables {
         let of_sequences = columns_of_sequences(schema, &chunk.sequences, first, &mut column);
         let of_rows = columns_of_rows(schema, &chunk.parts, &chunk.rows, &mut column);
         match &mut self.rows {
-            Placed::Whole { rows, sequences } => {
+            Placed::Whole(tables) => {
+                let [rows, sequences] = &mut **tables;
                 sequences.append(of_sequences)?;
                 rows.append(of_rows)?;
             }
@@ -198,9 +197,10 @@ impl Tables {
     /// Ends the tables; the shards, and the columns that users get by them.
     fn finish(self, folder: &mut Folder) -> Result<(Option<Sharding>, Vec<Column>)> {
         let placed = match self.rows {
-            Placed::Whole { rows, sequences } => {
-                folder.close(rows)?;
-                folder.close(sequences)?;
+            Placed::Whole(tables) => {
+                for table in *tables {
+                    folder.close(table)?;
+                }
                 (None, Vec::new())
             }
             Placed::Sharded(tables) => {
