@@ -79,14 +79,14 @@ impl SplitRows {
         negative: impl Fn(usize) -> u32,
     ) {
         let count = goods.len();
-        for (position, &positive) in goods.iter().enumerate().skip(from) {
+        for (position, &good) in goods.iter().enumerate().skip(from) {
             let split = match (self.protocol, count - position) {
                 (_, 1) => TEST,
                 (Protocol::HeldOut, 2) => VALIDATION,
                 _ => TRAIN,
             };
             let Some(rows) = &mut self.rows[split] else { continue };
-            for (good, label) in [(positive, 1), (negative(position), 0)] {
+            for (good, label) in [(good, 1), (negative(position), 0)] {
                 rows.push(user, position as u32, good, label);
             }
         }

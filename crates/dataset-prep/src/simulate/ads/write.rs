@@ -158,7 +158,6 @@ struct Tables {
 }
 
 enum Placed {
-    /// Rows and sequences.
     Whole(Box<[Table; 2]>),
     Sharded(ShardTables),
 }
@@ -199,9 +198,9 @@ impl Tables {
     fn finish(self, folder: &mut Folder) -> Result<(Option<Sharding>, Vec<Column>)> {
         let placed = match self.rows {
             Placed::Whole(tables) => {
-                let [rows, sequences] = *tables;
-                folder.close(rows)?;
-                folder.close(sequences)?;
+                for table in *tables {
+                    folder.close(table)?;
+                }
                 (None, Vec::new())
             }
             Placed::Sharded(tables) => {
