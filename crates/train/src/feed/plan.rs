@@ -158,8 +158,9 @@ impl Plan {
     /// The windows that rows of an epoch lie in, with their own rows.
     pub fn overlapping(&self, epoch: u64, rows: &Range<u64>) -> Vec<(usize, Range<u64>)> {
         let windows = self.windows(epoch);
-        let bounds = windows.bounds.iter().cloned().enumerate();
-        bounds.filter(|(_, own)| own.start < rows.end && rows.start < own.end).collect()
+        let first = windows.bounds.partition_point(|own| own.end <= rows.start);
+        let bounds = windows.bounds.iter().cloned().enumerate().skip(first);
+        bounds.take_while(|(_, own)| own.start < rows.end).collect()
     }
 
     /// The window after another one; none after the last of all.
