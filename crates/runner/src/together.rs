@@ -37,7 +37,8 @@ impl Together {
         }
         let together = Self { spreads_tables, ..Self::join(directory)? };
         let run_id = job.run_id()?;
-        let words: Vec<u32> = run_id.bytes().map(u32::from).collect();
+        let mut words: Vec<u32> = run_id.bytes().map(u32::from).collect();
+        words.extend([resume, spreads_tables].map(u32::from));
         let all = together.ranks.all_gather(&words)?;
         if let Some(other) = all.iter().position(|theirs| theirs != words) {
             bail!(

@@ -174,10 +174,13 @@ fn every_model_has_the_bits_of_one_process_on_one_two_and_three_ranks() {
         {
             let (config, build) = (config(kind, batch_size), || regularized(model, &data));
             let expected = alone(&data, &config, &build);
-            for (size, tables) in [1, 2, 3]
-                .into_iter()
-                .flat_map(|size| [(size, Tables::Whole), (size, Tables::Spread)])
-            {
+            let mut forms: Vec<(usize, Tables)> =
+                (1..=3).flat_map(|size| [(size, Tables::Whole), (size, Tables::Spread)]).collect();
+            if model == "din" {
+                // More ranks than lanes, and than rows of the smaller table.
+                forms.extend([(8, Tables::Whole), (8, Tables::Spread)]);
+            }
+            for (size, tables) in forms {
                 let (_folder, all) = folders(size);
                 for outcome in
                     run_on(&all, &data, &config, &build, tables, Rows::InMemory, &|_, _, _, _| ())

@@ -159,6 +159,11 @@ impl Optimizer {
         self.tables.iter_mut().for_each(Moments::clear);
     }
 
+    /// Whether the rule remembers anything. (A rank may have no row of a small table, and so no numbers of it.)
+    fn has_moments(&self) -> bool {
+        self.config.kind == OptimizerKind::Adam
+    }
+
     /// Whether the gradient is clipped, so that its norm is needed.
     pub(crate) fn clips(&self) -> bool {
         self.config.clip_norm > 0.0
@@ -203,7 +208,7 @@ impl Optimizer {
 
     /// The state of tables that are spread over ranks.
     pub(crate) fn spread_rows(&self, weights: &Weights) -> Vec<SpreadRows<&[f32]>> {
-        let tables = self.tables.iter().zip(&weights.tables);
+        let tables = self.tables.iter().zip(&weights.tables).filter(|_| self.has_moments());
         let spread = tables.filter_map(|(moments, table)| Some((moments, table, table.partition?)));
         spread
             .flat_map(|(moments, table, partition)| {
@@ -212,13 +217,13 @@ impl Optimizer {
                     moments_of(place, kind)
                 })
             })
-            .filter(|rows| !rows.numbers.is_empty())
             .collect()
     }
 
     /// The same, to be written.
     pub(crate) fn spread_rows_mut(&mut self, weights: &Weights) -> Vec<SpreadRows<&mut [f32]>> {
-        let tables = self.tables.iter_mut().zip(&weights.tables);
+        let has = self.has_moments();
+        let tables = self.tables.iter_mut().zip(&weights.tables).filter(|_| has);
         let spread = tables.filter_map(|(moments, table)| Some((moments, table, table.partition?)));
         spread
             .flat_map(|(moments, table, partition)| {
@@ -228,7 +233,6 @@ impl Optimizer {
                     moments_of(place, kind)
                 })
             })
-            .filter(|rows| !rows.numbers.is_empty())
             .collect()
     }
 }

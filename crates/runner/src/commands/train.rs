@@ -2,7 +2,7 @@
 
 use super::pool;
 use crate::cli::TrainArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, is_interruption};
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::tensorboard::{Board, Watch};
@@ -42,21 +42,18 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports/runs").join(job.directory_name()?),
     };
-    let together = Together::begin(&job, &directory, arguments.spread_tables)?;
+    let together = Together::begin(&job, &directory, arguments.resume, arguments.spread_tables)?;
     let record = match &together {
-        Some(together) if !together.is_first() => {
-            // The first process has the result and tells it.
-            if !together.is_finished(&job)? {
-                beside(together, &job, arguments)?;
-            }
-            None
-        }
-        _ => Some(first(together.as_ref(), &job, &directory, arguments, progress)?),
+        Some(together) if !together.is_first() => beside(together, &job, arguments).map(|()| None),
+        _ => first(together.as_ref(), &job, &directory, arguments, progress).map(Some),
     };
-    if let Some(together) = together {
+    // Who is asked to stop waits as well: the launcher would end the others by force, whatever they are writing.
+    if let (Some(together), true) =
+        (together, record.as_ref().map_or_else(is_interruption, |_| true))
+    {
         together.end();
     }
-    let Some(record) = record else { return Ok(()) };
+    let Some(record) = record? else { return Ok(()) };
     output::formatted(arguments.format, &record, || {
         format!(
             "{}\n{}\n{} = {}\nrun directory {}",
@@ -112,6 +109,10 @@ fn first(
 
 /// The part of a process that is not the first, in a folder of its own that goes with it.
 fn beside(together: &Together, job: &Job<'_>, arguments: &TrainArguments) -> Result<()> {
+    // The first process has the result and tells it.
+    if together.is_finished(job)? {
+        return Ok(());
+    }
     run(Some(together), job, together.directory(), arguments, &Silent).map(|_| ())
 }
 
