@@ -26,7 +26,12 @@ impl Together {
     ///
     /// # Errors
     /// When MPI does not begin or is not built in, or another process has another run.
-    pub fn begin(job: &Job<'_>, directory: &Path, spreads_tables: bool) -> Result<Option<Self>> {
+    pub fn begin(
+        job: &Job<'_>,
+        directory: &Path,
+        resume: bool,
+        spreads_tables: bool,
+    ) -> Result<Option<Self>> {
         if ctr_mpi::launched_rank().is_none() {
             if spreads_tables {
                 bail!(
