@@ -6,7 +6,7 @@ use crate::events::EventLog;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
 use crate::{Error, Evaluation, Feed, Observer, Outcome, Part, Result, RunSpec};
 use ctr_core::{
-    Batch, Best, CurvePoint, Dataset, Protocol, SeedStreams, Split, Status, TrainShards,
+    Batch, Best, CurvePoint, Dataset, FileLock, Protocol, SeedStreams, Split, Status, TrainShards,
     write_atomic,
 };
 use ctr_nn::{Network, Optimizer};
@@ -212,30 +212,28 @@ impl Run<'_> {
             let path = self.spec.shared.unwrap_or(self.spec.directory).join(CHECKPOINT_FILE);
             return Error::RankLostWithRows { reason, step, path };
         }
-        let kept = self.save().and_then(|()| match self.spec.shared {
-            // On another machine there may be no such folder.
-            Some(shared) if shared.exists() => self.save_for_all(shared),
-            _ => Ok(self.spec.directory),
-        });
-        let kept = kept.and_then(|directory| {
-            self.events.write("rank_lost", &json!({"step": step, "reason": reason}))?;
-            Ok(directory.join(CHECKPOINT_FILE))
-        });
+        let place = self.spec.shared.unwrap_or(self.spec.directory);
+        let path = place.join(CHECKPOINT_FILE);
+        // On another machine there may be no such folder, and the first rank has to see to it.
+        let kept = if place.exists() { self.keep_latest(place) } else { Ok(()) };
         match kept {
-            Ok(path) => Error::RankLost { reason, step, path },
+            Ok(()) => Error::RankLost { reason, step, path },
             Err(error) => error,
         }
     }
 
-    /// Leaves this rank's state where the first rank's would be, who may be the one that is lost. Both leave the
-    /// same state.
-    fn save_for_all<'d>(&self, shared: &'d Path) -> Result<&'d Path> {
-        let losses = self.spec.directory.join(LOSSES_FILE);
-        let bytes =
-            std::fs::read(&losses).map_err(|source| Error::Io { path: losses.clone(), source })?;
-        write_atomic(&shared.join(LOSSES_FILE), &bytes)?;
-        checkpoint::save(shared, &self.network, &self.optimizer, &self.progress)?;
-        Ok(shared)
+    /// Leaves this rank's state in the run's directory, unless another rank left one as late: each of them may be the
+    /// only one that sees the directory, and they can be one step apart.
+    fn keep_latest(&mut self, place: &Path) -> Result<()> {
+        let _one_at_a_time = FileLock::wait_for_folder(place, || ());
+        let step = self.progress.step;
+        if checkpoint::kept_step(place).is_some_and(|kept| kept >= step) {
+            return Ok(());
+        }
+        // Before the checkpoint, which must not know of steps that the losses do not have.
+        write_atomic(&place.join(LOSSES_FILE), &self.losses.bytes()?)?;
+        checkpoint::save(place, &self.network, &self.optimizer, &self.progress)?;
+        self.events.write("rank_lost", &json!({"step": step}))
     }
 
     fn save(&mut self) -> Result<()> {
