@@ -29,7 +29,7 @@ pub(crate) fn pass_over_owned(
     }
     if (0..weights.tables.len()).any(|table| penalties.of(table).every_row()) {
         return Err(Error::Config(
-            "this regularizer touches every row in every step, which tables spread over ranks do not allow".into(),
+            "this regularizer touches every row in every step, which tables spread over ranks do not allow: choose lazy_l2 or mba, or whole tables".into(),
         ));
     }
     let cut = Cut::new(weights, batch);

@@ -27,9 +27,11 @@ pub fn run(arguments: Cli) -> Result<()> {
     if !matches!(arguments.command, Command::Doctor(_)) {
         environment::begin_threads()?;
     }
-    if ctr_mpi::launched_rank().is_some() && !matches!(arguments.command, Command::Train(_)) {
+    // Processes at one grid divide its runs between them.
+    let for_several = matches!(arguments.command, Command::Train(_) | Command::Reproduce(_));
+    if ctr_mpi::launched_rank().is_some() && !for_several {
         anyhow::bail!(
-            "several processes were started together, which only `train` can use: start one"
+            "several processes were started together, which this command has no use for: start one"
         );
     }
     match arguments.command {
