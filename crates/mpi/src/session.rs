@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a rank that is asked to stop waits for the others in a collective operation before it takes one of
+/// How long, at least, a rank that is asked to stop waits for the others in a collective operation before it takes one of
 /// them for dead. Launchers ask all to stop when one dies, and end them by force a second later.
 const GRACE: Duration = Duration::from_millis(150);
 
@@ -32,18 +32,25 @@ impl Session {
     /// # Errors
     /// When MPI does not let several threads take turns, or was begun before.
     pub fn begin(stop: &'static AtomicBool) -> Result<Self> {
-        let fail = |reason: &str| Error::Rank(format!("MPI: {reason}"));
+        let fail = |reason: &str| Error::Exchange(format!("MPI: {reason}"));
         let (universe, threading) = mpi::initialize_with_threading(Threading::Serialized)
             .ok_or_else(|| fail("it was begun before"))?;
         if threading < Threading::Serialized {
             return Err(fail("this library allows no threads; use another build of it"));
         }
         let world = universe.world();
+        if world.size() == 1 {
+            return Err(fail(
+                "several processes were started, and each finds itself alone: start them by the `mpirun` of the library \
+                 that this program was built with, or by `srun --mpi=pmix`",
+            ));
+        }
         let ranks = MpiRanks {
             rank: world.rank() as usize,
             size: world.size() as usize,
             stop,
             sent: AtomicU64::new(0),
+            longest: AtomicU64::new(0),
         };
         Ok(Self { ranks: Arc::new(ranks), universe: ManuallyDrop::new(universe) })
     }
@@ -66,6 +73,8 @@ pub struct MpiRanks {
     size: usize,
     stop: &'static AtomicBool,
     sent: AtomicU64,
+    /// Microseconds of the longest operation so far.
+    longest: AtomicU64,
 }
 
 /// A scope that does not track its requests.
@@ -120,7 +129,7 @@ fn starts(counts: &[i32]) -> Result<(Vec<i32>, usize)> {
 }
 
 fn too_long() -> Error {
-    Error::Rank(format!(
+    Error::Exchange(format!(
         "more than {} numbers in one exchange, which MPI cannot count: use a smaller train.batch_size",
         i32::MAX
     ))
@@ -134,17 +143,24 @@ fn count_of(words: &[u32]) -> Result<i32> {
 impl MpiRanks {
     /// Waits for the end of an operation, or gives it up.
     fn complete<'a, D: ?Sized>(&self, mut request: Request<'a, D, Leaked>) -> Result<()> {
+        let begun = Instant::now();
         let mut asked: Option<Instant> = None;
         loop {
             for _ in 0..SPINS {
                 request = match request.test() {
-                    Ok(_) => return Ok(()),
+                    Ok(_) => {
+                        let micros = begun.elapsed().as_micros() as u64;
+                        self.longest.fetch_max(micros, Ordering::Relaxed);
+                        return Ok(());
+                    }
                     Err(request) => request,
                 };
             }
             if self.stop.load(Ordering::Relaxed) {
                 let since = asked.get_or_insert_with(Instant::now).elapsed();
-                if since > GRACE {
+                // Others may be at a long step, or the first at a slow disk, as they were before.
+                let usual = Duration::from_micros(self.longest.load(Ordering::Relaxed));
+                if since > GRACE.max(3 * usual) {
                     std::mem::forget(request);
                     return Err(Error::Rank(format!(
                         "rank {} of {} waited for another that is gone or stopped by force",

@@ -39,6 +39,9 @@ pub enum Error {
     /// Another rank of a step that several do together is gone.
     #[error("{0}")]
     Rank(String),
+    /// What ranks exchange does not fit together.
+    #[error("{0}")]
+    Exchange(String),
     /// A loss that is infinite or not a number.
     #[error("the loss became {loss} at step {step}: lower the learning rate or clip the gradient")]
     Diverged {

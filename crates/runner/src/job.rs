@@ -14,7 +14,7 @@ use ctr_core::{
     remove_half_written, sha256_hex, write_atomic,
 };
 use ctr_nn::{NamedTensors, Network};
-use ctr_train::{Chosen, MODEL_FILE, Observer, Outcome, RunSpec};
+use ctr_train::{Chosen, LOCK_FILE, MODEL_FILE, Observer, Outcome, RunSpec};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -311,7 +311,7 @@ pub fn lock(directory: &Path) -> Result<Option<FileLock>> {
     loop {
         let locked = std::fs::create_dir_all(&folder)
             .map_err(|source| ctr_core::Error::Write { path: folder.clone(), source })
-            .and_then(|()| FileLock::try_new(&folder.join("lock")));
+            .and_then(|()| FileLock::try_new(&directory.join(LOCK_FILE)));
         attempts += 1;
         match locked {
             // Another process finished in between and took the folder away.

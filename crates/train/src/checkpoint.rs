@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// Weights of the chosen evaluation.
 pub const MODEL_FILE: &str = "model.safetensors";
+/// Held by the process that does the run, as long as it lives.
+pub const LOCK_FILE: &str = "checkpoint/lock";
 /// State of an unfinished run, in its directory.
 pub const CHECKPOINT_FILE: &str = "checkpoint/state.safetensors";
 

@@ -1,6 +1,6 @@
 //! The end of a run: the chosen weights, scored as a stranger with the model file would.
 
-use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE};
+use crate::checkpoint::{self, MODEL_FILE};
 use crate::handout::hand_out_file;
 use crate::run::Run;
 use crate::{Chosen, Error, Evaluation, Outcome, Result, Waits};
@@ -41,10 +41,6 @@ impl Run<'_> {
                     // The checkpoint of the last evaluation has all.
                     Err(Error::Interrupted) => {
                         return Ok(Outcome::Interrupted { step: self.progress.step });
-                    }
-                    Err(Error::Model(ctr_nn::Error::Rank(reason))) => {
-                        let path = self.spec.directory.join(CHECKPOINT_FILE);
-                        return Err(Error::RankLost { reason, step: self.progress.step, path });
                     }
                     scores => scores?,
                 };

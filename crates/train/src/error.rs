@@ -1,6 +1,6 @@
 //! The crate's error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong in a run.
 #[derive(Debug, thiserror::Error)]
@@ -32,29 +32,31 @@ pub enum Error {
     },
     /// A rank is gone, so that the others cannot go on.
     #[error(
-        "{reason}; the run stopped after step {step} and its checkpoint is {path}: the same command with \
-         --resume goes on from there, on any number of ranks"
+        "{reason}; the run stopped after step {step}. {}", next(path, *kept)
     )]
     RankLost {
         /// What is known of it.
         reason: String,
         /// Steps done.
         step: u64,
-        /// The checkpoint.
+        /// The step of the checkpoint, if there is one.
+        kept: Option<u64>,
+        /// Where a checkpoint is.
         path: PathBuf,
     },
     /// A rank is gone, and with it the rows of the tables that it had.
     #[error(
-        "{reason}; the run stopped after step {step}, but a part of its tables went with the rank: with --resume \
-         the same command goes on from the last checkpoint, {path} (train.checkpoint_every_steps says how often \
-         there is one), on any number of ranks"
+        "{reason}; the run stopped after step {step}, but a part of its tables went with the rank \
+         (train.checkpoint_every_steps says how often all is kept). {}", next(path, *kept)
     )]
     RankLostWithRows {
         /// What is known of it.
         reason: String,
         /// Steps done.
         step: u64,
-        /// The checkpoint.
+        /// The step of the checkpoint, if there is one.
+        kept: Option<u64>,
+        /// Where a checkpoint is.
         path: PathBuf,
     },
     /// Shards that cannot be had.
@@ -82,3 +84,17 @@ pub enum Error {
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// How to go on after a rank was lost.
+fn next(path: &Path, kept: Option<u64>) -> String {
+    match kept {
+        Some(step) => format!(
+            "The same command with --resume goes on from step {step} ({}), on any number of ranks",
+            path.display()
+        ),
+        None => format!(
+            "There is no checkpoint at {}, as seen from here: the same command begins anew",
+            path.display()
+        ),
+    }
+}

@@ -65,7 +65,9 @@ fn take(ranks: &dyn Communicator, path: &Path) -> Result<()> {
     while rest > 0 {
         let piece = ranks.all_gather(&[])?;
         if piece.of(0).is_empty() {
-            return Err(ctr_nn::Error::Rank("the first rank sent less than it said".into()).into());
+            return Err(
+                ctr_nn::Error::Exchange("the first rank sent less than it said".into()).into()
+            );
         }
         let mut bytes: Vec<u8> = piece.of(0).iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.truncate(rest);

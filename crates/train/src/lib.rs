@@ -12,7 +12,7 @@ mod losses;
 mod run;
 mod spec;
 
-pub use checkpoint::{CHECKPOINT_FILE, MODEL_FILE, kept_step};
+pub use checkpoint::{CHECKPOINT_FILE, LOCK_FILE, MODEL_FILE, kept_step};
 pub use chosen::signature;
 pub use config::TrainConfig;
 pub use error::{Error, Result};

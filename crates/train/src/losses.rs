@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Mean loss of each training step, one little-endian f64 after the other:
@@ -24,8 +24,7 @@ impl LossLog {
     pub fn open(directory: &Path, steps: u64) -> Result<Self> {
         let path = directory.join(LOSSES_FILE);
         let fail = |source| Error::Io { path: path.clone(), source };
-        let file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let mut file = file.map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
         if length < steps * BYTES {
@@ -50,17 +49,6 @@ impl LossLog {
     pub fn sync(&mut self) -> Result<()> {
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         synced.map_err(|source| self.fail(source))
-    }
-
-    /// All that was pushed, as it lies in the file.
-    pub fn bytes(&mut self) -> Result<Vec<u8>> {
-        let read = |file: &mut BufWriter<File>| {
-            let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(0))?;
-            file.get_mut().read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        read(&mut self.file).map_err(|source| self.fail(source))
     }
 
     fn fail(&self, source: std::io::Error) -> Error {

@@ -1,6 +1,6 @@
 //! The run itself.
 
-use crate::checkpoint::{self, CHECKPOINT_FILE, MODEL_FILE, Progress};
+use crate::checkpoint::{self, CHECKPOINT_FILE, LOCK_FILE, MODEL_FILE, Progress};
 use crate::evaluate::{ScoringMemories, score_split_in};
 use crate::events::EventLog;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
@@ -126,11 +126,23 @@ pub(crate) struct Run<'r> {
 impl Run<'_> {
     fn go(mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         match self.steps(observer, stop) {
-            Ok(Some(status)) => self.finish(status, stop),
-            Ok(None) => self.interrupted(),
+            // Of these two, the last evaluation's checkpoint has all.
+            Ok(Some(status)) => self.ending(|run| run.finish(status, stop)),
+            Ok(None) => self.ending(Self::interrupted),
             Err(Error::Model(ctr_nn::Error::Rank(reason))) => Err(self.rank_lost(reason)),
             Err(error) => Err(error),
         }
+    }
+
+    fn ending(self, end: impl FnOnce(Self) -> Result<Outcome>) -> Result<Outcome> {
+        let (spec, step, spread) = (self.spec, self.progress.step, self.network.is_partitioned());
+        end(self).map_err(|error| match error {
+            Error::Model(ctr_nn::Error::Rank(reason)) => {
+                let kept = if spread { Ok(()) } else { leave_latest(spec) };
+                kept.err().unwrap_or_else(|| lost(spec, spread, step, reason))
+            }
+            error => error,
+        })
     }
 
     /// Steps and evaluations until the end; none when asked to stop.
@@ -204,36 +216,16 @@ impl Run<'_> {
     }
 
     /// Keeps what was done when another rank is gone: nothing of a step changes before all have exchanged theirs,
-    /// so the state is that after the last step.
+    /// so the state is that after the last step. With tables spread, rows of the lost rank are missing, and what is on
+    /// disk has to do.
     fn rank_lost(mut self, reason: String) -> Error {
-        let step = self.progress.step;
-        if self.network.is_partitioned() {
-            // The rows of the lost rank are gone; what is on disk is the last checkpoint of all.
-            let path = self.spec.shared.unwrap_or(self.spec.directory).join(CHECKPOINT_FILE);
-            return Error::RankLostWithRows { reason, step, path };
+        let mut kept = Ok(());
+        if !self.network.is_partitioned() {
+            kept = self.save().and_then(|()| leave_latest(self.spec));
         }
-        let place = self.spec.shared.unwrap_or(self.spec.directory);
-        let path = place.join(CHECKPOINT_FILE);
-        // On another machine there may be no such folder, and the first rank has to see to it.
-        let kept = if place.exists() { self.keep_latest(place) } else { Ok(()) };
-        match kept {
-            Ok(()) => Error::RankLost { reason, step, path },
-            Err(error) => error,
-        }
-    }
-
-    /// Leaves this rank's state in the run's directory, unless another rank left one as late: each of them may be the
-    /// only one that sees the directory, and they can be one step apart.
-    fn keep_latest(&mut self, place: &Path) -> Result<()> {
-        let _one_at_a_time = FileLock::wait_for_folder(place, || ());
-        let step = self.progress.step;
-        if checkpoint::kept_step(place).is_some_and(|kept| kept >= step) {
-            return Ok(());
-        }
-        // Before the checkpoint, which must not know of steps that the losses do not have.
-        write_atomic(&place.join(LOSSES_FILE), &self.losses.bytes()?)?;
-        checkpoint::save(place, &self.network, &self.optimizer, &self.progress)?;
-        self.events.write("rank_lost", &json!({"step": step}))
+        kept.err().unwrap_or_else(|| {
+            lost(self.spec, self.network.is_partitioned(), self.progress.step, reason)
+        })
     }
 
     fn save(&mut self) -> Result<()> {
@@ -338,5 +330,42 @@ impl Run<'_> {
         observer.evaluated(&point, chosen, &self.network);
         self.progress.curve.push(point);
         Ok(())
+    }
+}
+
+/// Leaves what this rank has kept in the run's directory, unless what is there is as late: each rank may be the only one
+/// that sees the directory, and they can be one step apart.
+fn leave_latest(spec: &RunSpec<'_>) -> Result<()> {
+    let Some(place) = spec.shared else { return Ok(()) };
+    let lock = place.join(LOCK_FILE);
+    // On another machine there may be no such folder; nor is there one where the run has come to its end.
+    let there = || lock.parent().is_some_and(Path::exists);
+    if !there() {
+        return Ok(());
+    }
+    // The first rank has it while it lives, so that nobody writes beside it.
+    let _one_at_a_time = FileLock::wait(&lock, || ())?;
+    if !there() || checkpoint::kept_step(place) >= checkpoint::kept_step(spec.directory) {
+        return Ok(());
+    }
+    // The checkpoint last: it must not know of steps and choices that the other files do not have.
+    for name in [LOSSES_FILE, MODEL_FILE, CHECKPOINT_FILE] {
+        let (from, to) = (spec.directory.join(name), place.join(name));
+        if from.exists() {
+            let bytes = std::fs::read(&from).map_err(|source| Error::Io { path: from, source })?;
+            write_atomic(&to, &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// What there is to say of a lost rank.
+fn lost(spec: &RunSpec<'_>, spread: bool, step: u64, reason: String) -> Error {
+    let place = spec.shared.unwrap_or(spec.directory);
+    let (path, kept) = (place.join(CHECKPOINT_FILE), checkpoint::kept_step(place));
+    if spread {
+        Error::RankLostWithRows { reason, step, kept, path }
+    } else {
+        Error::RankLost { reason, step, kept, path }
     }
 }

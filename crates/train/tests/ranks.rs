@@ -15,7 +15,7 @@ use ctr_nn::{
 };
 use ctr_train::{
     CHECKPOINT_FILE, Chosen, Error, Observer, Outcome, RunSpec, Silent, TrainConfig,
-    count_occurrences, train, train_streamed,
+    count_occurrences, kept_step, train, train_streamed,
 };
 use shards::{Fate, Shards};
 use std::path::{Path, PathBuf};
@@ -136,7 +136,8 @@ fn run_on(
 fn folders(count: usize) -> (tempfile::TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().unwrap();
     let all: Vec<PathBuf> = (0..count).map(|rank| folder.path().join(rank.to_string())).collect();
-    all.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    // As the runner does, for its lock.
+    all.iter().for_each(|folder| std::fs::create_dir_all(folder.join("checkpoint")).unwrap());
     (folder, all)
 }
 
@@ -213,6 +214,7 @@ fn ranks_stop_together_and_go_on_in_another_number() {
         for outcome in stopped {
             assert!(matches!(outcome.unwrap(), Outcome::Interrupted { step: 6 }), "{model}");
         }
+        assert_eq!(kept_step(&two[0]), Some(6), "{model}");
         let (_second, three) = folders(3);
         three.iter().for_each(|folder| hand_out(&two[0], folder));
         for outcome in
@@ -249,7 +251,7 @@ fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
         for (rank, outcome) in outcomes.into_iter().enumerate() {
             if rank != lost {
                 match outcome {
-                    Err(Error::RankLost { step: 7, reason, path }) => {
+                    Err(Error::RankLost { step: 7, kept: Some(7), reason, path }) => {
                         assert!(reason.contains(&format!("rank {lost}")), "{reason}");
                         assert!(path.starts_with(&three[0]), "{}", path.display());
                     }
@@ -257,6 +259,7 @@ fn a_lost_rank_ends_the_run_with_a_checkpoint_of_the_last_step() {
                 }
             }
         }
+        assert_eq!(kept_step(&three[0]), Some(7), "{model}");
         let (_second, two) = folders(2);
         two.iter().for_each(|folder| hand_out(&three[0], folder));
         for outcome in
@@ -289,8 +292,12 @@ fn a_lost_rank_takes_its_rows_along_and_the_last_checkpoint_serves() {
         },
     );
     for outcome in [&outcomes[0], &outcomes[2]] {
-        assert!(matches!(outcome, Err(Error::RankLostWithRows { step: 7, .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(Error::RankLostWithRows { step: 7, kept: Some(4), .. })),
+            "{outcome:?}"
+        );
     }
+    assert_eq!(kept_step(&three[0]), Some(4));
     // Any rank alone goes on from there too.
     for (size, tables) in [(1, Tables::Whole), (2, Tables::Spread)] {
         let (_second, all) = folders(size);
@@ -358,4 +365,43 @@ fn each_rank_reads_its_own_shards_and_all_have_the_bits_of_one_process() {
 
 fn config_in_memory(config: &TrainConfig) -> TrainConfig {
     TrainConfig { shuffle_buffer: 0, ..config.clone() }
+}
+
+/// A rank that is lost in an evaluation: its last exchange before is that of the step.
+#[test]
+fn the_first_rank_lost_after_an_evaluation_leaves_the_chosen_weights_too() {
+    let data = dataset(Protocol::HeldOut);
+    let build = || regularized("din", &data);
+    let config = TrainConfig { epochs: 3, ..config(OptimizerKind::Adam, 40) };
+    let expected = alone(&data, &config, &build);
+    let (_first, three) = folders(3);
+    let per_epoch = data.train.rows().div_ceil(40) as u64;
+    let lost = run_on(
+        &three,
+        &data,
+        &config,
+        &build,
+        Tables::Whole,
+        Rows::InMemory,
+        &|rank, ranks, step, _| {
+            if rank == 0 && step == per_epoch + 2 {
+                // As if it had died before it wrote what the evaluation chose.
+                std::fs::remove_file(three[0].join("model.safetensors")).unwrap();
+                std::fs::remove_file(three[0].join(CHECKPOINT_FILE)).unwrap();
+                ranks.leave();
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+        },
+    );
+    assert!(matches!(lost[1], Err(Error::RankLost { kept: Some(_), .. })), "{:?}", lost[1]);
+    assert_eq!(kept_step(&three[0]), Some(per_epoch + 2));
+    let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert_eq!(weights(&three[0]), weights(&three[1]));
+    let (_second, two) = folders(2);
+    two.iter().for_each(|folder| hand_out(&three[0], folder));
+    for outcome in
+        run_on(&two, &data, &config, &build, Tables::Whole, Rows::InMemory, &|_, _, _, _| ())
+    {
+        assert_eq!(ended(outcome.unwrap()), expected);
+    }
 }

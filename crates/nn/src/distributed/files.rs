@@ -1,7 +1,7 @@
 //! Tables that are spread over ranks in one safetensors file, which has the same bytes as that of one process,
 //! without a whole table in anybody's memory.
 
-use super::{Communicator, Parcels, Partition};
+use super::{Communicator, Parcels, Partition, Words};
 use crate::persist::METADATA_KEY;
 use crate::{Error, NamedTensors, Network, Optimizer, Result, StoredTensor};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -136,13 +136,11 @@ impl SpreadRows<&[f32]> {
             (1..ranks.size()).for_each(|_| parcels.close());
             let received = ranks.all_to_all(parcels)?;
             let Some(out) = out else { continue };
-            let mut next = vec![0; received.count()];
+            let mut next: Vec<Words<'_>> = received.iter().map(Words).collect();
             numbers.clear();
             for id in piece {
                 let owner = partition.owner(id);
-                let words = received.of(owner).get(next[owner]..next[owner] + dim);
-                numbers.extend_from_slice(bytemuck::cast_slice(words.unwrap_or_default()));
-                next[owner] += dim;
+                numbers.extend_from_slice(bytemuck::cast_slice(next[owner].take(dim)?));
             }
             write_numbers(*out, &numbers)?;
         }

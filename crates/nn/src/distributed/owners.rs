@@ -168,7 +168,7 @@ fn sum(
                 let share = column_of.share(event as usize);
                 let rank = events.iter().position(|events| events.has(column_of, event));
                 let rank = rank.ok_or_else(|| {
-                    Error::Rank(
+                    Error::Exchange(
                         "an event belongs to no rank, which is a defect of this program".into(),
                     )
                 })?;

@@ -63,7 +63,9 @@ impl<'w> Words<'w> {
     /// When there are fewer.
     pub fn take(&mut self, count: usize) -> Result<&'w [u32]> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| {
-            Error::Rank("a message of another rank is too short: run one program everywhere".into())
+            Error::Exchange(
+                "a message of another rank is too short: run one program everywhere".into(),
+            )
         })?;
         self.0 = rest;
         Ok(taken)

@@ -58,7 +58,8 @@ impl Occurrences {
         if ranks.size() == 1 {
             return Ok(());
         }
-        for counts in &mut self.counts {
+        // In pieces: a table has more rows than one exchange, or the memory of a rank, takes at once.
+        for counts in self.counts.iter_mut().flat_map(|counts| counts.chunks_mut(1 << 22)) {
             let all = ranks.all_gather(counts)?;
             for theirs in all.iter().enumerate().filter(|&(rank, _)| rank != ranks.rank()) {
                 counts.iter_mut().zip(theirs.1).for_each(|(count, more)| *count += more);

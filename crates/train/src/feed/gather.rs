@@ -59,7 +59,7 @@ pub(crate) fn gather_batch(
 }
 
 fn unfit() -> Error {
-    ctr_nn::Error::Rank(
+    ctr_nn::Error::Exchange(
         "the rows of another rank are no part of this batch: give all the same data".into(),
     )
     .into()
