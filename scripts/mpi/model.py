@@ -8,7 +8,9 @@ import csv
 import sys
 from collections import defaultdict
 
-LANES = 8  # at most, in a batch of 512 rows and more
+LANES = 8  # at most, in a batch of 512 rows and more; of models without statistics of the batch
+# Of a step that clips no gradient: dense parts there and back; rows and their gradients.
+EXCHANGES = {"whole": 2, "spread": 4}
 # Table 2 and section 6.1: samples of training, goods; table 1: shops, categories, ids a sample; section 6.1: batch, width.
 SAMPLES, BATCH, WIDTH = 2.0e9, 5000, 12
 ROWS_OF_TABLES = 0.6e9 + 1e7 + 1e5
@@ -48,7 +50,7 @@ def step_seconds(measured):
 
 
 class Model:
-    """Seconds of a step: a + B ids (f share + g) + latency exchanges + bytes / bandwidth.
+    """Seconds of a step: a + B ids (f share + g + e) + latency exchanges + bytes / bandwidth.
 
     f is what lanes share out, g what every rank does for all rows (with tables spread, for its part of them), both for
     an id that a row names. With tables spread every rank also finds out who has which row and who needs it."""
@@ -73,7 +75,7 @@ class Model:
         self.finding = max(0.0, missing / batches[1] / ids)
 
     def network(self, sent, tables):
-        return {"whole": 4, "spread": 8}[tables] * self.latency + sent / self.bandwidth
+        return EXCHANGES[tables] * self.latency + sent / self.bandwidth
 
     def seconds(self, batch, ids, ranks, tables, sent):
         replicated = self.replicated / (ranks if tables == "spread" else 1)
@@ -139,7 +141,7 @@ def main():
         sent = 2 * BATCH * IDS_A_SAMPLE * WIDTH * 4 * (ranks - 1) / ranks**2 + 3 * 4 * one["dense_numbers"] * (ranks > 1)
         hours = []
         for bandwidth, latency in NETWORKS.values():
-            seconds = compute + (sent / bandwidth + 8 * latency if ranks > 1 else 0)
+            seconds = compute + (sent / bandwidth + EXCHANGES["spread"] * latency if ranks > 1 else 0)
             hours.append(f"{steps * seconds / 3600:,.0f}")
         print(f"| {ranks} | {3 * table_bytes / ranks / 1e9:.1f} | {sent / 1e6:,.0f} | " + " | ".join(hours) + " |")
 

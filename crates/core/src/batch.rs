@@ -1,9 +1,10 @@
 //! Ragged rows ready for a model.
 
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// One field's ids, event by event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventColumn {
     /// For a field of one id an event: empty, and `ids[e]` belongs to event `e`. For a bag: event `e`
     /// has `ids[offsets[e]..offsets[e + 1]]`, and there is one offset more than events.

@@ -66,7 +66,7 @@ impl Split {
 
 /// Sequences of events in time order, each stored once: one a user, or more where a source gives
 /// histories that are not beginnings of one another. Samples refer to prefixes of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequences {
     /// Sequence `s` has events `offsets[s]..offsets[s + 1]`.
     pub offsets: Vec<u32>,
@@ -75,7 +75,7 @@ pub struct Sequences {
 }
 
 /// Rows of one split, column by column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Samples {
     /// The user of each row: the group of gAUC.
     pub users: Vec<u32>,

@@ -3,6 +3,7 @@
 use crate::{
     Cardinality, Dataset, Error, EventColumn, FieldSummary, Result, Role, Samples, Schema, Split,
 };
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
 impl Dataset {
@@ -194,7 +195,7 @@ impl Dataset {
 }
 
 /// Ids of each field in training rows, for [`FieldSummary`]: of a dataset, or of its shards one after the other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TrainingCounts {
     rows: u64,
     /// Ids by group and field.
@@ -217,6 +218,16 @@ impl TrainingCounts {
                     column.map_or(0, |column| column.ids.len() as u64)
                 };
             }
+        }
+    }
+
+    /// Adds what another counted in other shards.
+    pub fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.ids.resize_with(self.ids.len().max(other.ids.len()), Vec::new);
+        for (sums, counts) in self.ids.iter_mut().zip(&other.ids) {
+            sums.resize(sums.len().max(counts.len()), 0);
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Training rows in shards, of which some are in memory at a time.
 
 use crate::Dataset;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Why shards cannot be had: which file, what is wrong with it and what to do.
 pub type ShardError = Box<dyn std::error::Error + Send + Sync>;
@@ -34,15 +36,99 @@ pub trait TrainShards: std::fmt::Debug + Send + Sync {
     fn order(&self) -> Result<Vec<ShardRun>, ShardError>;
 }
 
-/// Calls `each` with every shard, one in memory at a time.
+/// Processes that have the same shards, of which each reads some: process i of n those whose number leaves i when
+/// divided by n.
+pub trait ShardReaders {
+    /// The number of this process, from 0.
+    fn number(&self) -> usize;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// What each process gives, in the order of their numbers. All must call it equally often.
+    ///
+    /// # Errors
+    /// When a process is gone.
+    fn share(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, ShardError>;
+}
+
+/// A process that reads all shards itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OneReader;
+
+impl ShardReaders for OneReader {
+    fn number(&self) -> usize {
+        0
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn share(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, ShardError> {
+        Ok(vec![mine.to_vec()])
+    }
+}
+
+/// What each process has of something, in the order of their numbers.
+///
+/// # Errors
+/// When a process is gone, or is another program.
+pub fn share_values<T: DeserializeOwned>(
+    readers: &dyn ShardReaders,
+    mine: &(impl Serialize + ?Sized),
+) -> Result<Vec<T>, ShardError> {
+    let all = readers.share(&postcard::to_allocvec(mine)?)?;
+    all.iter().map(|bytes| decode(bytes)).collect()
+}
+
+/// Calls `each` with what one process has `read` of a shard, for all `shards` in order; one a process is in memory at a
+/// time.
+///
+/// # Errors
+/// Those of `read` and `each`, and those of [`share_values`].
+pub fn read_shared<T: Serialize + DeserializeOwned, E: From<ShardError>>(
+    readers: &dyn ShardReaders,
+    shards: usize,
+    mut read: impl FnMut(usize) -> Result<T, E>,
+    mut each: impl FnMut(usize, T) -> Result<(), E>,
+) -> Result<(), E> {
+    let count = readers.count();
+    if count == 1 {
+        return (0..shards).try_for_each(|shard| each(shard, read(shard)?));
+    }
+    for first in (0..shards).step_by(count) {
+        let own = first + readers.number();
+        let mine = if own < shards { Some(read(own)?) } else { None };
+        let mine = postcard::to_allocvec(&mine).map_err(|error| E::from(error.into()))?;
+        for (shard, bytes) in (first..shards).zip(readers.share(&mine)?) {
+            let value: Option<T> = decode(&bytes)?;
+            each(shard, value.ok_or_else(unlike)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ShardError> {
+    postcard::from_bytes(bytes).map_err(|_| unlike())
+}
+
+fn unlike() -> ShardError {
+    "another process has sent something else than this one expects: give all of them the same command, program and \
+     prepared data"
+        .into()
+}
+
+/// Calls `each` with every shard that this process reads, one in memory at a time.
 ///
 /// # Errors
 /// Those of loading, and those of `each`.
-pub fn for_each_shard<E: From<ShardError>>(
+pub fn for_each_own_shard<E: From<ShardError>>(
     shards: &dyn TrainShards,
+    readers: &dyn ShardReaders,
     mut each: impl FnMut(&Dataset) -> Result<(), E>,
 ) -> Result<(), E> {
-    for shard in 0..shards.rows().len() {
+    for shard in (readers.number()..shards.rows().len()).step_by(readers.count()) {
         each(&shards.load(&[shard])?)?;
     }
     Ok(())

@@ -86,6 +86,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// What other processes that read the same shards gave.
+    #[error(transparent)]
+    Readers(#[from] ctr_core::ShardError),
     /// The system refused to write a file.
     #[error(
         "cannot write {}: {source}; check that the folder is writable and has space",

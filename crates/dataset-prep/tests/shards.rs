@@ -9,7 +9,7 @@
 mod common;
 
 use common::{Place, authors, survives_shards, tables};
-use ctr_core::{Dataset, Protocol, TrainShards, sha256_number};
+use ctr_core::{Dataset, OneReader, Protocol, TrainShards, sha256_number};
 use ctr_dataset_prep::{
     Partition, PrepOptions, Prepared, SimulateOptions, Statistics, merge_parts, open,
     open_streamed, prepare, prepare_part, read_manifest, simulate,
@@ -99,7 +99,7 @@ fn streamed_it_has_the_same_rows_in_shards_and_the_others_in_memory() {
     let keys: Vec<String> = (0..300).map(|user| format!("u{user:08}")).collect();
     for protocol in PROTOCOLS {
         let whole = prepared.dataset(protocol).unwrap();
-        let (held, shards) = open_streamed(&out, Some(protocol)).unwrap();
+        let (held, shards) = open_streamed(&out, Some(protocol), &OneReader).unwrap();
         assert_eq!((&held.validation, &held.test), (&whole.validation, &whole.test));
         assert_eq!(held.sequences, whole.sequences);
         assert_eq!((held.train.rows(), &held.statistics), (0, &whole.statistics));
@@ -268,7 +268,7 @@ fn what_has_no_shards_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("plain");
     tiny().write(&out).unwrap();
-    let message = open_streamed(&out, None).unwrap_err().to_string();
+    let message = open_streamed(&out, None, &OneReader).unwrap_err().to_string();
     assert!(message.contains("not in shards") && message.contains("--shards N"), "{message}");
     let rows = Place::with(&[
         ("log.csv", b"user_id,item,click\na,x,1\na,y,0\nb,x,0\nb,y,1\n".to_vec()),
@@ -288,7 +288,7 @@ fn a_damaged_or_missing_shard_is_named_with_its_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     tiny().write_sharded(&out, 3).unwrap();
-    let (_, shards) = open_streamed(&out, None).unwrap();
+    let (_, shards) = open_streamed(&out, None, &OneReader).unwrap();
     let path = out.join("interactions-00001-of-00003.parquet");
     let sound = std::fs::read(&path).unwrap();
     let mut damaged = sound.clone();
@@ -296,7 +296,7 @@ fn a_damaged_or_missing_shard_is_named_with_its_remedy() {
     let all = |expected: &str| {
         for message in [
             shards.load(&[0, 1]).unwrap_err().to_string(),
-            open_streamed(&out, None).unwrap_err().to_string(),
+            open_streamed(&out, None, &OneReader).unwrap_err().to_string(),
             open(&out, None).unwrap_err().to_string(),
         ] {
             assert!(message.contains("interactions-00001-of-00003.parquet"), "{message}");

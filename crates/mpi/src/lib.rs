@@ -7,11 +7,12 @@ mod session;
 pub use session::Session;
 
 /// Where launchers say which process this is, and how many they started: Open MPI's `mpirun`, those that speak the
-/// process management interface (MPICH), and Slurm's `srun`.
+/// process management interface (MPICH, `srun --mpi=pmi2`), and `srun --mpi=pmix`. Slurm's own variables are those of
+/// processes that may have nothing to do with one another.
 const LAUNCHERS: [[&str; 2]; 3] = [
     ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"],
     ["PMI_RANK", "PMI_SIZE"],
-    ["SLURM_PROCID", "SLURM_STEP_NUM_TASKS"],
+    ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"],
 ];
 
 /// The number of this process among those that a launcher started together, from 0; none when it is alone.

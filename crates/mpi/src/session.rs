@@ -14,8 +14,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long, at least, a rank that is asked to stop waits for the others in a collective operation before it takes one of
-/// them for dead. Launchers ask all to stop when one dies, and end them by force a second later.
+/// them for dead.
 const GRACE: Duration = Duration::from_millis(150);
+
+/// How long it waits at most: half of the time after which `mpirun` ends by force whom it asked to stop, which it does
+/// when one dies. The other half is for what is to be kept.
+fn longest_grace() -> Duration {
+    let seconds = std::env::var("OMPI_MCA_odls_base_sigkill_timeout").ok();
+    Duration::from_millis(
+        seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(1u64).saturating_mul(500),
+    )
+}
 
 /// Tests of an operation before other threads get a turn.
 const SPINS: u32 = 2_000;
@@ -51,6 +60,7 @@ impl Session {
             stop,
             sent: AtomicU64::new(0),
             longest: AtomicU64::new(0),
+            longest_grace: longest_grace(),
         };
         Ok(Self { ranks: Arc::new(ranks), universe: ManuallyDrop::new(universe) })
     }
@@ -75,6 +85,7 @@ pub struct MpiRanks {
     sent: AtomicU64,
     /// Microseconds of the longest operation so far.
     longest: AtomicU64,
+    longest_grace: Duration,
 }
 
 /// A scope that does not track its requests.
@@ -160,7 +171,7 @@ impl MpiRanks {
                 let since = asked.get_or_insert_with(Instant::now).elapsed();
                 // Others may be at a long step, or the first at a slow disk, as they were before.
                 let usual = Duration::from_micros(self.longest.load(Ordering::Relaxed));
-                if since > GRACE.max(3 * usual) {
+                if since > GRACE.max(self.longest_grace.min(3 * usual)) {
                     std::mem::forget(request);
                     return Err(Error::Rank(format!(
                         "rank {} of {} waited for another that is gone or stopped by force",

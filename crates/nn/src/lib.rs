@@ -32,8 +32,8 @@ mod weights;
 pub use activations::Activations;
 pub use builder::{ParameterId, StatisticsId, TableId, WeightsBuilder};
 pub use distributed::{
-    Alone, Communicator, FetchedRows, Parcels, Partition, ThreadRanks, Words, read_spread,
-    share_of, write_spread,
+    Alone, Communicator, FetchedRows, Parcels, Partition, ThreadRanks, Words, gather_bytes,
+    read_metadata, read_spread, share_of, write_spread,
 };
 pub use error::{Error, Result};
 pub use frame::{

@@ -60,6 +60,13 @@ impl Pool {
             }
             values
         } else {
+            // Takes the place of one of its kind that is too small: sizes differ from batch to batch, and with each new
+            // largest a pool would otherwise keep one more buffer for good.
+            if let Some(below) = fitting.checked_sub(1)
+                && free[below].capacity() >= len / 4
+            {
+                free.remove(below);
+            }
             drop(free);
             // Sizes follow the number of behaviors; some air lets the next batch fit in as well.
             let mut values = Vec::with_capacity(len + len / 4);
@@ -135,6 +142,16 @@ mod tests {
         assert!(pool.take(900).as_ptr() != address);
         drop(again);
         assert_eq!(pool.drain().len(), 2);
+    }
+
+    #[test]
+    fn needs_that_grow_replace_buffers_and_leave_none_behind() {
+        let pool = Pool::default();
+        for len in (1000..10_000).step_by(300) {
+            drop((pool.take(len), pool.take(20)));
+        }
+        let capacities: Vec<usize> = pool.drain().iter().map(Vec::capacity).collect();
+        assert!(matches!(capacities[..], [25, 9700..=12_125]), "{capacities:?}");
     }
 
     #[test]

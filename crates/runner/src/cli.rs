@@ -3,6 +3,7 @@
 mod launching;
 mod looking;
 mod outside;
+mod shell;
 
 pub use launching::{LaunchArguments, Launcher, ReproduceCommand, StatusArguments};
 pub use looking::{
@@ -11,6 +12,7 @@ pub use looking::{
 pub use outside::{
     ExportArguments, ExportFormat, IdForm, PredictArguments, RowsArguments, SplitName, UnknownId,
 };
+pub use shell::{CompletionsArguments, ManArguments};
 
 use crate::examples;
 use crate::log::LogLevel;
@@ -342,23 +344,6 @@ pub struct ReportArguments {
     pub runs: PathBuf,
     /// Folder to write
     #[arg(long, default_value = "reports")]
-    pub out: PathBuf,
-}
-
-/// See [`Command::Completions`].
-#[derive(Debug, Args)]
-#[command(after_help = examples::COMPLETIONS)]
-pub struct CompletionsArguments {
-    /// The shell
-    pub shell: clap_complete::Shell,
-}
-
-/// See [`Command::Man`].
-#[derive(Debug, Args)]
-#[command(after_help = examples::MAN)]
-pub struct ManArguments {
-    /// Folder to write
-    #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
 

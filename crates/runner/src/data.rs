@@ -5,7 +5,7 @@ use crate::environment;
 use crate::streamed::Shards;
 use crate::suggest::did_you_mean;
 use anyhow::{Context, Result, bail};
-use ctr_core::{Dataset, FileLock, Protocol};
+use ctr_core::{Dataset, FileLock, Protocol, ShardReaders};
 use ctr_dataset_prep::{
     KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
     catalog, is_simulation_of, open_streamed, presets, read_manifest, simulate_ads,
@@ -143,11 +143,12 @@ fn needs_manifest(dir: &Path) -> Result<()> {
 }
 
 /// Opens a prepared dataset for runs of a configuration: the training rows stay in their shards where it streams
-/// them. Gives the configuration with what the data decides about it.
+/// them, of which each of the readers reads some. Gives the configuration with what the data decides about it.
 pub fn open_for(
     dir: &Path,
     protocol: Option<Protocol>,
     mut config: RunConfig,
+    readers: &dyn ShardReaders,
 ) -> Result<(Dataset, Shards, RunConfig)> {
     let train = &mut config.train;
     if train.shuffle_buffer == 0 {
@@ -178,7 +179,7 @@ pub fn open_for(
         }
         train.shards = rows.len() as u64;
     }
-    let (dataset, shards) = open_streamed(dir, protocol)?;
+    let (dataset, shards) = open_streamed(dir, protocol, readers)?;
     Ok((dataset, Some(Arc::new(shards)), config))
 }
 

@@ -6,12 +6,12 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::registry::ModelId;
 use crate::streamed::{self, Shards};
-use crate::together::Together;
+use crate::together::{Together, readers};
 use anyhow::{Context, Result, bail};
 use ctr_core::{
     Dataset, DatasetReference, Environment, FileLock, MetricValues, ModelInfo,
-    RECORD_SCHEMA_VERSION, RunRecord, Schema, SeedStreams, Split, Timing, canonical_json,
-    remove_half_written, sha256_hex, write_atomic,
+    RECORD_SCHEMA_VERSION, RunRecord, Schema, SeedStreams, Split, Timing, TrainingCounts,
+    canonical_json, remove_half_written, sha256_hex, write_atomic,
 };
 use ctr_nn::{NamedTensors, Network};
 use ctr_train::{Chosen, LOCK_FILE, MODEL_FILE, Observer, Outcome, RunSpec};
@@ -137,17 +137,27 @@ impl Job<'_> {
         observer: &dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Option<RunRecord>> {
-        let Some(_lock) = lock(directory)? else {
-            tracing::debug!("{}: another process is at it", directory.display());
-            return Ok(None);
-        };
-        remove_half_written(directory);
-        remove_half_written(&directory.join(CHECKPOINT_FOLDER));
-        let record = match self.finished(directory)? {
-            // Another process has just done it.
-            Some(record) => Some(record),
-            None => self.train(together, directory, resume, observer, stop)?,
-        };
+        let lock = lock(directory)?;
+        // Under the lock, so that no other process can come in between.
+        let mut finished = None;
+        if lock.is_some() {
+            remove_half_written(directory);
+            remove_half_written(&directory.join(CHECKPOINT_FOLDER));
+            finished = self.finished(directory)?;
+        }
+        let to_do = lock.is_some() && finished.is_none();
+        if !together.map_or(Ok(to_do), |together| together.agree(to_do))? {
+            match lock {
+                // Another process has just done it.
+                Some(_) => remove_checkpoint(directory),
+                None => tracing::debug!("{}: another process is at it", directory.display()),
+            }
+            return Ok(finished);
+        }
+        if let (true, Some(together)) = (resume, together) {
+            together.hand_out()?;
+        }
+        let record = self.train(together, directory, resume, observer, stop)?;
         remove_checkpoint(directory);
         Ok(record)
     }
@@ -162,7 +172,9 @@ impl Job<'_> {
     ) -> Result<Option<RunRecord>> {
         let _watch = interrupt::watch();
         let regularizer = &self.config.regularizer;
-        let (features, shards) = streamed::features(regularizer, self.dataset, &self.shards)?;
+        let readers = readers(together);
+        let (features, shards) =
+            streamed::features(regularizer, self.dataset, &self.shards, readers)?;
         let seeds = SeedStreams::new(self.seed);
         let build = || self.config.model.network(&features.schema, seeds);
         let mut network = match together {
@@ -231,6 +243,7 @@ impl Job<'_> {
                 (status, curve, chosen, timing)
             }
         };
+        let counts = streamed::training_counts(self.dataset, &self.shards, readers)?;
         if together.is_some_and(|together| !together.is_first()) {
             return Ok(None);
         }
@@ -252,7 +265,7 @@ impl Job<'_> {
                 .to_string(),
             config: serde_json::to_value(&self.config)?,
             config_sha256: self.config_sha256()?,
-            dataset: self.reference()?,
+            dataset: self.reference(&counts),
             protocol: self.dataset.protocol,
             seed: self.seed,
             model,
@@ -278,14 +291,13 @@ impl Job<'_> {
         Ok(Some(record))
     }
 
-    fn reference(&self) -> Result<DatasetReference> {
+    fn reference(&self, counts: &TrainingCounts) -> DatasetReference {
         let dataset = self.dataset;
-        let counts = streamed::training_counts(dataset, &self.shards)?;
         let rows = |split: Split| match split {
             Split::Train => counts.rows(),
             split => dataset.split(split).rows() as u64,
         };
-        Ok(DatasetReference {
+        DatasetReference {
             id: dataset.id.clone(),
             content_sha256: dataset.content_sha256.clone(),
             simulated: dataset.simulated,
@@ -294,7 +306,7 @@ impl Job<'_> {
             statistics: dataset.statistics.clone(),
             fields: counts.summaries(&dataset.schema),
             ceiling: dataset.ceiling,
-        })
+        }
     }
 }
 

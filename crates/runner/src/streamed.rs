@@ -1,8 +1,11 @@
 //! Training rows in shards as models see them under a regularizer.
 
 use crate::regularizer::Regularizer;
-use anyhow::Result;
-use ctr_core::{Dataset, ShardError, ShardRun, TrainShards, TrainingCounts, for_each_shard};
+use anyhow::{Result, anyhow};
+use ctr_core::{
+    Dataset, ShardError, ShardReaders, ShardRun, TrainShards, TrainingCounts, for_each_own_shard,
+    share_values,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -58,44 +61,70 @@ impl TrainShards for Changed {
     }
 }
 
-/// Dataset and shards as models see them under a regularizer.
+/// Dataset and shards as models see them under a regularizer; what it counts, each of the readers counts in its shards.
 pub fn features<'d>(
     regularizer: &Regularizer,
     dataset: &'d Dataset,
     shards: &Shards,
+    readers: &dyn ShardReaders,
 ) -> Result<(Cow<'d, Dataset>, Shards)> {
     let Some(shards) = shards else { return Ok((regularizer.features(dataset)?, None)) };
-    let Some(change) = regularizer.change(dataset, |name| frequencies(shards.as_ref(), name))?
-    else {
+    let count = |name: &str| frequencies(dataset, shards.as_ref(), name, readers);
+    let Some(change) = regularizer.change(dataset, count)? else {
         return Ok((Cow::Borrowed(dataset), Some(Arc::clone(shards))));
     };
     let changed = Cow::Owned(change.apply(dataset)?);
     Ok((changed, Some(Arc::new(Changed { shards: Arc::clone(shards), change }))))
 }
 
+/// Counts that are exchanged at a time: a vocabulary may have more than fit into a message.
+const COUNTS: usize = 1 << 22;
+
 /// In how many training rows' histories each id of a vocabulary occurs.
-fn frequencies(shards: &dyn TrainShards, vocabulary: &str) -> Result<Vec<u32>> {
-    let mut sums: Vec<u32> = Vec::new();
-    for_each_shard(shards, |shard| -> Result<(), ShardError> {
-        let counts = shard.rows_with(vocabulary)?;
-        sums.resize(counts.len(), 0);
-        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+fn frequencies(
+    dataset: &Dataset,
+    shards: &dyn TrainShards,
+    vocabulary: &str,
+    readers: &dyn ShardReaders,
+) -> Result<Vec<u32>> {
+    // Of no training row, but of the right length also where this process has no shard.
+    let mut sums = dataset.rows_with(vocabulary)?;
+    for_each_own_shard(shards, readers, |shard| -> Result<(), ShardError> {
+        add(&mut sums, &shard.rows_with(vocabulary)?);
         Ok(())
     })
-    .map_err(|error| anyhow::anyhow!(error))?;
+    .map_err(|error| anyhow!(error))?;
+    for sums in sums.chunks_mut(COUNTS) {
+        let all: Vec<Vec<u32>> = share_values(readers, &*sums).map_err(|error| anyhow!(error))?;
+        sums.fill(0);
+        all.iter().for_each(|counts| add(sums, counts));
+    }
     Ok(sums)
 }
 
+fn add(sums: &mut [u32], counts: &[u32]) {
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+}
+
 /// What [`Dataset::field_summaries`] counts, of training rows wherever they are.
-pub fn training_counts(dataset: &Dataset, shards: &Shards) -> Result<TrainingCounts> {
+pub fn training_counts(
+    dataset: &Dataset,
+    shards: &Shards,
+    readers: &dyn ShardReaders,
+) -> Result<TrainingCounts> {
     let mut counts = TrainingCounts::default();
-    match shards {
-        None => counts.add(dataset),
-        Some(shards) => for_each_shard(shards.as_ref(), |shard| -> Result<(), ShardError> {
-            counts.add(shard);
-            Ok(())
-        })
-        .map_err(|error| anyhow::anyhow!(error))?,
-    }
-    Ok(counts)
+    let Some(shards) = shards else {
+        counts.add(dataset);
+        return Ok(counts);
+    };
+    for_each_own_shard(shards.as_ref(), readers, |shard| -> Result<(), ShardError> {
+        counts.add(shard);
+        Ok(())
+    })
+    .map_err(|error| anyhow!(error))?;
+    let all: Vec<TrainingCounts> =
+        share_values(readers, &counts).map_err(|error| anyhow!(error))?;
+    let mut sum = TrainingCounts::default();
+    all.iter().for_each(|counts| sum.merge(counts));
+    Ok(sum)
 }

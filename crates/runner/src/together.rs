@@ -2,8 +2,8 @@
 
 use crate::job::Job;
 use anyhow::{Result, bail};
-use ctr_core::Workshop;
-use ctr_nn::{Communicator, Partition};
+use ctr_core::{OneReader, ShardError, ShardReaders, Workshop};
+use ctr_nn::{Communicator, Partition, gather_bytes};
 use ctr_train::hand_out;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,59 +15,62 @@ pub struct Together {
     session: ctr_mpi::Session,
     /// The run's directory for all but the first, who has the real one.
     own: Option<Workshop>,
-    /// The real one.
+    /// The real one, once it is known.
     directory: PathBuf,
     /// Whether each process has some rows of the tables only.
     spreads_tables: bool,
 }
 
 impl Together {
-    /// Joins the others, when a launcher started several processes. All must have been told the same run.
+    /// Joins the others, when a launcher started several processes.
     ///
     /// # Errors
-    /// When MPI does not begin or is not built in, or another process has another run.
-    pub fn begin(
-        job: &Job<'_>,
-        directory: &Path,
-        resume: bool,
-        spreads_tables: bool,
-    ) -> Result<Option<Self>> {
+    /// When MPI does not begin or is not built in.
+    pub fn join(spreads_tables: bool) -> Result<Option<Self>> {
         if ctr_mpi::launched_rank().is_none() {
             if spreads_tables {
                 tracing::warn!("--spread-tables is for several processes: this one has all rows");
             }
             return Ok(None);
         }
-        let together = Self { spreads_tables, ..Self::join(directory)? };
-        let run_id = job.run_id()?;
-        let mut words: Vec<u32> = run_id.bytes().map(u32::from).collect();
-        words.extend([resume, spreads_tables].map(u32::from));
-        let all = together.ranks.all_gather(&words)?;
-        if let Some(other) = all.iter().position(|theirs| theirs != words) {
-            bail!(
-                "rank {other} was told another run than rank {}: give all of them the same command, \
-                 program and prepared data",
-                together.ranks.rank()
-            );
-        }
-        Ok(Some(together))
+        Ok(Some(Self { spreads_tables, ..Self::begin()? }))
     }
 
     #[cfg(feature = "mpi")]
-    fn join(directory: &Path) -> Result<Self> {
+    fn begin() -> Result<Self> {
         let session = ctr_mpi::Session::begin(crate::interrupt::flag())?;
         let ranks = session.ranks();
         let first = ranks.rank() == 0;
         let own = (!first).then(|| Workshop::new(&std::env::temp_dir(), ".rank-")).transpose()?;
-        Ok(Self { ranks, session, own, directory: directory.to_path_buf(), spreads_tables: false })
+        Ok(Self { ranks, session, own, directory: PathBuf::new(), spreads_tables: false })
     }
 
     #[cfg(not(feature = "mpi"))]
-    fn join(_: &Path) -> Result<Self> {
+    fn begin() -> Result<Self> {
         bail!(
             "several processes were started together, but this program was built without MPI: build it with \
-             `cargo build --release -p ctr-runner --features mpi`, or start one process"
+             `cargo build --release -p ctr-runner --features mpi`, or start one process; Slurm starts several that \
+             have nothing to do with one another by `srun --mpi=none`"
         );
+    }
+
+    /// Sees to it that all have been told the same run, which the first is to keep in `directory`.
+    ///
+    /// # Errors
+    /// When another process has another run, or is gone.
+    pub fn meet(&mut self, job: &Job<'_>, directory: &Path, resume: bool) -> Result<()> {
+        let mut words: Vec<u32> = job.run_id()?.bytes().map(u32::from).collect();
+        words.extend([resume, self.spreads_tables].map(u32::from));
+        let all = self.ranks.all_gather(&words)?;
+        if let Some(other) = all.iter().position(|theirs| theirs != words) {
+            bail!(
+                "rank {other} was told another run than rank {}: give all of them the same command, \
+                 program and prepared data",
+                self.ranks.rank()
+            );
+        }
+        self.directory = directory.to_path_buf();
+        Ok(())
     }
 
     /// Whether this process is the one that writes and speaks.
@@ -80,13 +83,13 @@ impl Together {
         self.own.as_ref().map_or(&self.directory, |own| own.path())
     }
 
-    /// Whether the first process has the result already, so that nothing is left to do.
+    /// Tells the others whether there is something to do, or learns it from the first process, who has the lock and
+    /// sees the record.
     ///
     /// # Errors
-    /// When the others cannot be told, or the record there is another run's.
-    pub fn is_finished(&self, job: &Job<'_>) -> Result<bool> {
-        let finished = self.is_first() && job.finished(&self.directory)?.is_some();
-        Ok(self.ranks.all_gather(&[u32::from(finished)])?.of(0) == [1])
+    /// When a process is gone.
+    pub fn agree(&self, to_do: bool) -> Result<bool> {
+        Ok(self.ranks.all_gather(&[u32::from(to_do)])?.of(0) == [1])
     }
 
     /// Gives all processes what the run goes on from.
@@ -121,4 +124,24 @@ impl Together {
         #[cfg(feature = "mpi")]
         self.session.end();
     }
+}
+
+/// Each reads the shards of its part, see [`ctr_train::Part`].
+impl ShardReaders for Together {
+    fn number(&self) -> usize {
+        self.ranks.rank()
+    }
+
+    fn count(&self) -> usize {
+        self.ranks.size()
+    }
+
+    fn share(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, ShardError> {
+        Ok(gather_bytes(&*self.ranks, mine)?)
+    }
+}
+
+/// The processes that read shards together: these, or this one alone.
+pub fn readers(together: Option<&Together>) -> &dyn ShardReaders {
+    together.map_or(&OneReader, |together| together)
 }

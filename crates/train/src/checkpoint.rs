@@ -4,8 +4,6 @@ use crate::{Error, Result};
 use ctr_core::{AtomicFile, Best, CurvePoint, write_atomic};
 use ctr_nn::{NamedTensors, Network, Optimizer, read_spread, write_spread};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::io::Read;
 use std::path::Path;
 
 /// Weights of the chosen evaluation.
@@ -92,20 +90,12 @@ pub(crate) fn read_part(
     Ok(read_spread(network, optimizer, &mut file)?)
 }
 
-/// Longest head of a checkpoint that is read: names and shapes of some dozens of tensors.
-const LONGEST_HEAD: u64 = 16 << 20;
-
 /// The step that the run of a directory would go on from, by the head of its checkpoint, whose tensors may be large; none
 /// where there is no checkpoint to be read.
 pub fn kept_step(directory: &Path) -> Option<u64> {
     let mut file = std::fs::File::open(directory.join(CHECKPOINT_FILE)).ok()?;
-    // Safetensors: the length of a JSON object, and that object.
-    let mut length = [0; 8];
-    file.read_exact(&mut length).ok()?;
-    let length = Some(u64::from_le_bytes(length)).filter(|&length| length <= LONGEST_HEAD)?;
-    let head: Value = serde_json::from_reader(file.take(length)).ok()?;
-    let progress: Progress =
-        serde_json::from_str(head.get("__metadata__")?.get("ctr")?.as_str()?).ok()?;
+    let metadata = ctr_nn::read_metadata(&mut file).ok()?;
+    let progress: Progress = serde_json::from_str(&metadata).ok()?;
     Some(progress.step)
 }
 

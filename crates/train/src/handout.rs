@@ -2,13 +2,13 @@
 
 use crate::{CHECKPOINT_FILE, Error, LOSSES_FILE, MODEL_FILE, Result};
 use ctr_core::AtomicFile;
-use ctr_nn::Communicator;
+use ctr_nn::{Communicator, gather_bytes};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-/// Words of a piece: files may be larger than what MPI counts.
-const PIECE: usize = 1 << 24;
+/// Bytes of a piece: a file may be larger than the memory.
+const PIECE: u64 = 1 << 26;
 
 /// Gives all ranks the files that a run goes on from: from `directory` of the first rank to `directory` of each
 /// other one, so that nothing but the first needs the folder of the run.
@@ -31,48 +31,44 @@ pub(crate) fn hand_out_file(ranks: &dyn Communicator, path: &Path) -> Result<()>
 fn give(ranks: &dyn Communicator, path: &Path) -> Result<()> {
     let fail = |source| Error::Io { path: path.to_path_buf(), source };
     if !path.exists() {
-        ranks.all_gather(&[])?;
+        gather_bytes(ranks, &[])?;
         return Ok(());
     }
     let mut file = File::open(path).map_err(fail)?;
-    let length = file.metadata().map_err(fail)?.len();
-    ranks.all_gather(&[length as u32, (length >> 32) as u32])?;
-    let mut rest = length as usize;
+    let mut rest = file.metadata().map_err(fail)?.len();
+    gather_bytes(ranks, &rest.to_le_bytes())?;
     let mut bytes = Vec::new();
     while rest > 0 {
-        let count = rest.min(4 * PIECE);
-        bytes.resize(count, 0);
+        bytes.resize(rest.min(PIECE) as usize, 0);
         file.read_exact(&mut bytes).map_err(fail)?;
-        let word =
-            |bytes: &[u8]| bytes.iter().rev().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
-        let words: Vec<u32> = bytes.chunks(4).map(word).collect();
-        ranks.all_gather(&words)?;
-        rest -= count;
+        gather_bytes(ranks, &bytes)?;
+        rest -= bytes.len() as u64;
     }
     Ok(())
 }
 
 /// Writes what the first rank sends, if it has it.
 fn take(ranks: &dyn Communicator, path: &Path) -> Result<()> {
-    let header = ranks.all_gather(&[])?;
-    let &[low, high] = header.of(0) else { return Ok(()) };
-    let mut rest = (u64::from(high) << 32 | u64::from(low)) as usize;
+    let Ok(length) = first_of(ranks)?.try_into() else { return Ok(()) };
+    let mut rest = u64::from_le_bytes(length);
     let fail = |source| Error::Io { path: path.to_path_buf(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
     let mut file = AtomicFile::new(path)?;
     while rest > 0 {
-        let piece = ranks.all_gather(&[])?;
-        if piece.of(0).is_empty() {
-            return Err(
-                ctr_nn::Error::Exchange("the first rank sent less than it said".into()).into()
-            );
+        let bytes = first_of(ranks)?;
+        if bytes.is_empty() || bytes.len() as u64 > rest {
+            let reason = "the first rank sent something else than it said";
+            return Err(ctr_nn::Error::Exchange(reason.into()).into());
         }
-        let mut bytes: Vec<u8> = piece.of(0).iter().flat_map(|word| word.to_le_bytes()).collect();
-        bytes.truncate(rest);
         file.write_all(&bytes).map_err(fail)?;
-        rest -= bytes.len();
+        rest -= bytes.len() as u64;
     }
     Ok(file.finish()?)
+}
+
+/// What the first rank gives, to a rank that gives nothing.
+fn first_of(ranks: &dyn Communicator) -> Result<Vec<u8>> {
+    Ok(gather_bytes(ranks, &[])?.swap_remove(0))
 }

@@ -11,6 +11,7 @@ use crate::rows::part;
 use crate::{Error, Result};
 use ctr_core::{EventColumn, Protocol, Samples, Sequences};
 use polars::prelude::{Column, DataFrame};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The columns of [`USERS`] with the training rows of a user.
@@ -214,7 +215,7 @@ fn read_part(
 }
 
 /// A shard's rows with their histories.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RowPart {
     pub parts: Vec<u8>,
     /// The rows, by user; each names its sequence among those that are here.

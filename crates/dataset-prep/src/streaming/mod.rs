@@ -9,7 +9,8 @@ use crate::splits::training_rows;
 use crate::store;
 use crate::{Error, Result};
 use ctr_core::{
-    Dataset, EventColumn, Protocol, Samples, Sequences, ShardError, ShardRun, TrainShards,
+    Dataset, EventColumn, Protocol, Samples, Sequences, ShardError, ShardReaders, ShardRun,
+    TrainShards, share_values,
 };
 use std::path::{Path, PathBuf};
 
@@ -33,14 +34,19 @@ pub struct StoredShards {
     rows: Vec<u64>,
 }
 
-/// Opens a dataset in shards for streaming: everything but the training rows in memory, and these as shards.
+/// Opens a dataset in shards for streaming: everything but the training rows in memory, and these as shards. Each of the
+/// readers reads some of the shards and gives the others what all keep.
 ///
 /// Each file is compared with the manifest when it is read. The content hash, which goes over all rows, is the
 /// manifest's: it is computed again only when the whole dataset is opened.
 ///
 /// # Errors
 /// When the dataset is not in shards; names the file that is missing, damaged or does not fit, and what to do.
-pub fn open_streamed(dir: &Path, protocol: Option<Protocol>) -> Result<(Dataset, StoredShards)> {
+pub fn open_streamed(
+    dir: &Path,
+    protocol: Option<Protocol>,
+    readers: &dyn ShardReaders,
+) -> Result<(Dataset, StoredShards)> {
     let manifest = store::read_manifest(dir)?;
     let protocol = protocol.unwrap_or(manifest.protocol);
     let Some(sharding) = manifest.shards.clone() else {
@@ -49,6 +55,12 @@ pub fn open_streamed(dir: &Path, protocol: Option<Protocol>) -> Result<(Dataset,
         return Err(Error::damaged(dir, reason));
     };
     let rows = sharding.train_rows(protocol);
+    let same = (&manifest.content_sha256, protocol, &rows);
+    let all: Vec<(String, Protocol, Vec<u64>)> = share_values(readers, &same)?;
+    if all.iter().any(|(content, protocol, rows)| (content, *protocol, rows) != same) {
+        let reason = "another process has opened other data: give all of them the same";
+        return Err(Error::damaged(dir, reason));
+    }
     let shared = match manifest.layout {
         Layout::Reviews => Shared::Events { categories: store::read_categories(dir, &manifest)? },
         Layout::Rows => {
@@ -61,8 +73,8 @@ pub fn open_streamed(dir: &Path, protocol: Option<Protocol>) -> Result<(Dataset,
     let dir = dir.to_path_buf();
     let shards = StoredShards { dir, manifest, sharding, protocol, shared, rows };
     let held = match &shards.shared {
-        Shared::Events { categories } => shards.held_events(categories)?,
-        Shared::Rows { bags } => shards.held_rows(bags)?,
+        Shared::Events { categories } => shards.held_events(categories, readers)?,
+        Shared::Rows { bags } => shards.held_rows(bags, readers)?,
     };
     Ok((held, shards))
 }

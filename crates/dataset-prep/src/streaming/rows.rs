@@ -4,17 +4,24 @@ use super::StoredShards;
 use crate::rows::{part, rows_of_parts, take_rows};
 use crate::store::{self, RowPart};
 use crate::{Error, Result};
-use ctr_core::{Cardinality, Dataset, EventColumn, Role, Samples, Schema, Sequences};
+use ctr_core::{
+    Cardinality, Dataset, EventColumn, Role, Samples, Schema, Sequences, ShardReaders, read_shared,
+};
 
 impl StoredShards {
     /// The rows that are not for training, with their histories, in the order of the whole dataset.
-    pub fn held_rows(&self, bags: &[EventColumn]) -> Result<Dataset> {
+    pub fn held_rows(&self, bags: &[EventColumn], readers: &dyn ShardReaders) -> Result<Dataset> {
         let schema = &self.manifest.schema;
         let [_, validation, test] = part::of_splits(self.protocol);
+        let wanted = [validation, test].concat();
         let mut held = Collected::new(schema);
-        for shard in 0..self.rows.len() {
-            held.add(schema, &self.read_rows(bags, shard)?, &[validation, test].concat())?;
-        }
+        let read = |shard| {
+            let mut own = Collected::new(schema);
+            own.add(schema, &self.read_rows(bags, shard)?, &wanted)?;
+            let Collected { parts, rows, sequences } = own;
+            Ok(RowPart { parts, rows, sequences })
+        };
+        read_shared(readers, self.rows.len(), read, |_, part| held.add(schema, &part, &wanted))?;
         // Rows of one user lie in one shard, in order.
         let split = |wanted: &[u8]| {
             let mut rows = rows_of_parts(&held.parts, wanted);

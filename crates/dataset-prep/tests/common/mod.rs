@@ -1,10 +1,13 @@
 //! Small raw folders, in every form that is accepted.
 #![allow(dead_code)]
 
-use ctr_core::{Batch, Dataset, Protocol, Samples, Split, TrainShards};
-use ctr_dataset_prep::{PrepOptions, Prepared, Result, open, open_streamed, prepare};
+use ctr_core::{
+    Batch, Dataset, OneReader, Protocol, Samples, ShardError, ShardReaders, Split, TrainShards,
+};
+use ctr_dataset_prep::{PrepOptions, Prepared, Result, StoredShards, open, open_streamed, prepare};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Barrier, Mutex};
 
 /// User, item and time in the order of the file. Times repeat within users.
 pub const EVENTS: [(&str, &str, i64); 14] = [
@@ -189,13 +192,19 @@ pub fn survives_shards(prepared: &Prepared) {
         for protocol in [Protocol::HeldOut, Protocol::Authors] {
             let whole = prepared.dataset(protocol).unwrap();
             assert_eq!(open(&out, Some(protocol)).unwrap(), whole);
-            let (held, shards) = open_streamed(&out, Some(protocol)).unwrap();
+            let (held, shards) = open_streamed(&out, Some(protocol), &OneReader).unwrap();
             assert_eq!((held.train.rows(), &held.schema), (0, &whole.schema));
             for split in [Split::Validation, Split::Test] {
                 let (one, other) = (held.split(split), whole.split(split));
                 assert_eq!((&one.users, &one.labels), (&other.users, &other.labels));
                 let rows: Vec<u32> = (0..other.rows() as u32).collect();
                 assert_eq!(batch(&held, split, &rows), batch(&whole, split, &rows));
+            }
+            for readers in [2, 4] {
+                for (other, others) in by_readers(&out, protocol, readers) {
+                    assert_eq!(other, held);
+                    assert_eq!(others.rows(), shards.rows());
+                }
             }
             // Shards in any order; their own order tells where each row of the whole lies.
             let backwards: Vec<usize> = (0..count as usize).rev().collect();
@@ -238,4 +247,57 @@ pub fn public_data(name: &str) -> Option<PathBuf> {
     }
     println!("skipped: no {name} in CTR_DATA_DIR");
     None
+}
+
+/// A process that is a thread and meets the others at each exchange.
+struct ThreadReader<'m> {
+    number: usize,
+    brought: &'m [Mutex<Vec<u8>>],
+    meeting: &'m Barrier,
+}
+
+impl ShardReaders for ThreadReader<'_> {
+    fn number(&self) -> usize {
+        self.number
+    }
+
+    fn count(&self) -> usize {
+        self.brought.len()
+    }
+
+    fn share(&self, mine: &[u8]) -> std::result::Result<Vec<Vec<u8>>, ShardError> {
+        *self.brought[self.number].lock().unwrap() = mine.to_vec();
+        self.meeting.wait();
+        let all = self.brought.iter().map(|bytes| bytes.lock().unwrap().clone()).collect();
+        self.meeting.wait();
+        Ok(all)
+    }
+}
+
+/// What several processes have of a dataset, each of which finds only the files of its own shards.
+fn by_readers(out: &Path, protocol: Protocol, readers: usize) -> Vec<(Dataset, StoredShards)> {
+    let folder = tempfile::tempdir().unwrap();
+    let (brought, meeting) =
+        ((0..readers).map(|_| Mutex::default()).collect::<Vec<_>>(), Barrier::new(readers));
+    std::thread::scope(|scope| {
+        let open = |number: usize| {
+            let own = folder.path().join(number.to_string());
+            std::fs::create_dir(&own).unwrap();
+            for entry in std::fs::read_dir(out).unwrap() {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                let shard: Option<usize> = name
+                    .split('-')
+                    .find_map(|part| (part.len() == 5).then(|| part.parse().ok())?);
+                if shard.is_none_or(|shard| shard % readers == number) {
+                    std::fs::copy(entry.path(), own.join(name)).unwrap();
+                }
+            }
+            let reader = ThreadReader { number, brought: &brought, meeting: &meeting };
+            open_streamed(&own, Some(protocol), &reader).unwrap()
+        };
+        let threads: Vec<_> =
+            (0..readers).map(|number| scope.spawn(move || open(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
 }

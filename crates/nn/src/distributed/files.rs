@@ -91,6 +91,34 @@ fn header<'n>(
     Ok(bytes)
 }
 
+/// The header of a safetensors file, and where its numbers begin.
+fn read_header(input: &mut impl Read) -> Result<(Metadata, u64)> {
+    let mut length = [0; 8];
+    input.read_exact(&mut length).map_err(not_read)?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST_HEADER {
+        return Err(Error::Stored(format!("no safetensors file: a header of {length} bytes")));
+    }
+    let mut header = vec![0; length as usize];
+    input.read_exact(&mut header).map_err(not_read)?;
+    let header = serde_json::from_slice(&header)
+        .map_err(|error| Error::Stored(format!("no safetensors file: {error}")))?;
+    Ok((header, 8 + length))
+}
+
+fn metadata_of(header: &Metadata) -> String {
+    let entries = header.metadata().as_ref();
+    entries.and_then(|entries| entries.get(METADATA_KEY).cloned()).unwrap_or_default()
+}
+
+/// What [`NamedTensors::metadata`](crate::NamedTensors) of a file would be, without reading its tensors.
+///
+/// # Errors
+/// When it is no such file.
+pub fn read_metadata(input: &mut impl Read) -> Result<String> {
+    Ok(metadata_of(&read_header(input)?.0))
+}
+
 #[allow(clippy::needless_pass_by_value)] // for map_err
 fn not_written(source: io::Error) -> Error {
     Error::Stored(format!("cannot be written: {source}"))
@@ -183,18 +211,9 @@ pub fn read_spread<R: Read + Seek>(
     optimizer: Option<&mut Optimizer>,
     input: &mut R,
 ) -> Result<NamedTensors> {
-    let mut length = [0; 8];
-    input.read_exact(&mut length).map_err(not_read)?;
-    let length = u64::from_le_bytes(length);
-    if length > LONGEST_HEADER {
-        return Err(Error::Stored(format!("no safetensors file: a header of {length} bytes")));
-    }
-    let mut header = vec![0; length as usize];
-    input.read_exact(&mut header).map_err(not_read)?;
-    let header: Metadata = serde_json::from_slice(&header)
-        .map_err(|error| Error::Stored(format!("no safetensors file: {error}")))?;
+    let (header, begin) = read_header(input)?;
     let mut tensors = header.tensors();
-    let place = |info: &TensorInfo| SeekFrom::Start(8 + length + info.data_offsets.0 as u64);
+    let place = |info: &TensorInfo| SeekFrom::Start(begin + info.data_offsets.0 as u64);
 
     let mut large = optimizer.map_or_else(Vec::new, |one| one.spread_rows_mut(&network.weights));
     large.extend(network.weights.spread_rows_mut());
@@ -212,11 +231,7 @@ pub fn read_spread<R: Read + Seek>(
     }
 
     let mut small = NamedTensors::default();
-    small.metadata = header
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get(METADATA_KEY).cloned())
-        .unwrap_or_default();
+    small.metadata = metadata_of(&header);
     for (name, info) in tensors {
         let count = info.shape.iter().product::<usize>();
         let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];

@@ -1,5 +1,6 @@
 //! What ranks exchange in a step: sums of dense gradients, and the gradients of embedded events.
 
+use super::parcels::words_of;
 use super::{Communicator, Parcels, Words, share_of};
 use crate::Result;
 use crate::graph::{EventGradients, EventPart};
@@ -98,7 +99,7 @@ pub(crate) fn join(
 }
 
 fn write_lane(events: &[EventGradients], loss: f64, message: &mut Vec<u32>) {
-    message.extend([loss.to_bits() as u32, (loss.to_bits() >> 32) as u32]);
+    message.extend(words_of(loss));
     message.push(events.len() as u32);
     for gradients in events {
         let EventGradients { parts, first, width, values } = gradients;
@@ -111,7 +112,7 @@ fn write_lane(events: &[EventGradients], loss: f64, message: &mut Vec<u32>) {
 }
 
 fn read_lane(words: &mut Words<'_>, memory: &mut LaneMemory) -> Result<f64> {
-    let loss = loss_of(words)?;
+    let loss = words.double()?;
     memory.free.extend(memory.collected.events.drain(..).map(|gradients| gradients.values));
     for _ in 0..words.one()? {
         let [first, width, parts, length] = words.numbers()?;
@@ -128,15 +129,10 @@ fn read_lane(words: &mut Words<'_>, memory: &mut LaneMemory) -> Result<f64> {
 
 /// Passes over a lane that is here already, or not wanted.
 fn skip_lane(words: &mut Words<'_>) -> Result<f64> {
-    let loss = loss_of(words)?;
+    let loss = words.double()?;
     for _ in 0..words.one()? {
         let [_, _, parts, length] = words.numbers()?;
         words.take(3 * parts + length)?;
     }
     Ok(loss)
-}
-
-fn loss_of(words: &mut Words<'_>) -> Result<f64> {
-    let taken = words.take(2)?;
-    Ok(f64::from_bits(u64::from(taken[0]) | u64::from(taken[1]) << 32))
 }

@@ -3,6 +3,7 @@
 //! Every rank has all rows of a batch and computes some of its lanes (see `shards.rs`). What the lanes give is
 //! exchanged and summed in the order of lanes, so that a step has the same bits on any number of ranks.
 
+mod bytes;
 mod files;
 mod join;
 mod owners;
@@ -12,8 +13,9 @@ mod rows;
 mod scoring;
 mod threads;
 
+pub use bytes::gather_bytes;
 pub(crate) use files::SpreadRows;
-pub use files::{read_spread, write_spread};
+pub use files::{read_metadata, read_spread, write_spread};
 pub(crate) use join::{join, own_lanes};
 use owners::OwnGradients;
 pub use parcels::{Parcels, Words};

@@ -1,5 +1,6 @@
 //! Gradients of events on their way to the ranks that have the rows.
 
+use super::parcels::words_of;
 use super::rows::{Events, chunk_owner, spread};
 use super::{Communicator, Parcels, Words};
 use crate::graph::EventGradients;
@@ -107,20 +108,14 @@ impl OwnGradients {
                         let words = cursors[partition.owner(id)].take(table.dim)?;
                         gradients.extend_from_slice(bytemuck::cast_slice::<u32, f32>(words));
                     }
-                    let bits = sum_of_squares(&gradients).to_bits();
-                    found.extend([bits as u32, (bits >> 32) as u32]);
+                    found.extend(words_of(sum_of_squares(&gradients)));
                 }
                 chunk += 1;
             }
         }
         let all = ranks.all_gather(&found)?;
         let mut cursors: Vec<Words<'_>> = all.iter().map(Words).collect();
-        (0..chunk)
-            .map(|chunk| {
-                let words = cursors[chunk_owner(chunk, size)].take(2)?;
-                Ok(f64::from_bits(u64::from(words[0]) | u64::from(words[1]) << 32))
-            })
-            .collect()
+        (0..chunk).map(|chunk| cursors[chunk_owner(chunk, size)].double()).collect()
     }
 
     /// The gradients as an optimizer takes them, in the order of tables.

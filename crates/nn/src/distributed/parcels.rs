@@ -52,6 +52,11 @@ impl Parcels {
 /// Words after each list.
 const SPARE: usize = 1;
 
+/// A number of double precision as two words.
+pub fn words_of(double: f64) -> [u32; 2] {
+    [double.to_bits() as u32, (double.to_bits() >> 32) as u32]
+}
+
 /// What is left of the words of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Words<'w>(pub &'w [u32]);
@@ -77,6 +82,15 @@ impl<'w> Words<'w> {
     /// When there is none.
     pub fn one(&mut self) -> Result<u32> {
         Ok(self.take(1)?[0])
+    }
+
+    /// The next two words as a number of double precision, see [`words_of`].
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn double(&mut self) -> Result<f64> {
+        let taken = self.take(2)?;
+        Ok(f64::from_bits(u64::from(taken[0]) | u64::from(taken[1]) << 32))
     }
 
     /// As many words as the next one says.

@@ -8,7 +8,7 @@ use crate::job;
 use crate::streamed::{self, Shards};
 use crate::{data, interrupt, output};
 use anyhow::{Context, Result, bail};
-use ctr_core::{Dataset, RunRecord, Split};
+use ctr_core::{Dataset, OneReader, RunRecord, Split};
 use ctr_metrics::{GaucVariant, gauc};
 use ctr_train::{Evaluation, score_split};
 use serde_json::json;
@@ -47,7 +47,8 @@ pub fn load(arguments: &EvalArguments) -> Result<Stored> {
         .context("no run directory was given")?;
     let (record, config) = job::read_run(directory)?;
     let folder = folder_of(&record, arguments.data.as_deref());
-    let (dataset, shards, config) = data::open_for(&folder, Some(record.protocol), config)?;
+    let (dataset, shards, config) =
+        data::open_for(&folder, Some(record.protocol), config, &OneReader)?;
     stored(directory, record, config, dataset, shards, folder)
 }
 
@@ -90,7 +91,7 @@ fn stored(
 
 pub fn evaluate(arguments: &EvalArguments) -> Result<()> {
     let Stored { directory, record, config, dataset, shards, .. } = load(arguments)?;
-    let (features, _) = streamed::features(&config.regularizer, &dataset, &shards)?;
+    let (features, _) = streamed::features(&config.regularizer, &dataset, &shards, &OneReader)?;
     let network = job::stored_network(&directory, &config, &features.schema, &record)?;
     let history = config.train.history_limit();
     let size = config.train.evaluation_batch_size;

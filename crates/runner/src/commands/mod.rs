@@ -31,7 +31,8 @@ pub fn run(arguments: Cli) -> Result<()> {
     let for_several = matches!(arguments.command, Command::Train(_) | Command::Reproduce(_));
     if ctr_mpi::launched_rank().is_some() && !for_several {
         anyhow::bail!(
-            "several processes were started together, which this command has no use for: start one"
+            "several processes were started together, which this command has no use for: start one, or, by Slurm, \
+             several that have nothing to do with one another: `srun --mpi=none`"
         );
     }
     match arguments.command {

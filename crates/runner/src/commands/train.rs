@@ -6,7 +6,7 @@ use crate::failure::{Failure, is_interruption};
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::tensorboard::{Board, Watch};
-use crate::together::Together;
+use crate::together::{Together, readers};
 use crate::{config, data, grid, interrupt, output};
 use anyhow::{Context, Result};
 use ctr_core::{Protocol, RunRecord, Status};
@@ -29,7 +29,9 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         arguments.config.as_deref(),
         &settings,
     )?;
-    let (dataset, shards, config) = data::open_for(&arguments.data, arguments.protocol, config)?;
+    let mut together = Together::join(arguments.spread_tables)?;
+    let (dataset, shards, config) =
+        data::open_for(&arguments.data, arguments.protocol, config, readers(together.as_ref()))?;
     let progress = Progress::new(quiet);
     if dataset.protocol == Protocol::Authors {
         tracing::warn!(
@@ -42,7 +44,11 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
         Some(directory) => directory.clone(),
         None => PathBuf::from("reports/runs").join(job.directory_name()?),
     };
-    let together = Together::begin(&job, &directory, arguments.resume, arguments.spread_tables)?;
+    // SIGTERM to one of several is news for all: none of them ends by itself before they have parted.
+    let _watch = together.as_ref().map(|_| interrupt::watch());
+    if let Some(together) = &mut together {
+        together.meet(&job, &directory, arguments.resume)?;
+    }
     let record = match &together {
         Some(together) if !together.is_first() => beside(together, &job, arguments).map(|()| None),
         _ => first(together.as_ref(), &job, &directory, arguments, progress).map(Some),
@@ -85,10 +91,10 @@ fn first(
         .tensorboard
         .then(|| Board::new(directory, &job.title(), &job.config))
         .transpose()?;
-    if let Some(together) = together {
-        together.is_finished(job)?;
-    }
     if let Some(record) = job.finished(directory)? {
+        if let Some(together) = together {
+            together.agree(false)?;
+        }
         tracing::info!("this run is finished already; here is its record");
         if let Some(board) = &board {
             board.write_finished(directory, &record)?;
@@ -109,10 +115,6 @@ fn first(
 
 /// The part of a process that is not the first, in a folder of its own that goes with it.
 fn beside(together: &Together, job: &Job<'_>, arguments: &TrainArguments) -> Result<()> {
-    // The first process has the result and tells it.
-    if together.is_finished(job)? {
-        return Ok(());
-    }
     run(Some(together), job, together.directory(), arguments, &Silent).map(|_| ())
 }
 
@@ -123,10 +125,7 @@ fn run(
     arguments: &TrainArguments,
     observer: &dyn Observer,
 ) -> Result<Option<RunRecord>> {
-    let resume = arguments.resume;
-    if let (true, Some(together)) = (resume, together) {
-        together.hand_out()?;
-    }
     let threads = pool(arguments.threads)?;
+    let resume = arguments.resume;
     threads.install(|| job.run_as(together, directory, resume, observer, interrupt::flag()))
 }

@@ -1,6 +1,6 @@
 //! What a run will need, from the records of runs that were.
 //!
-//! A run like it is one of the same model on the same data. Its seconds are scaled by the steps that the two may take:
+//! A run like it is one of the same model on the same data, by one process with all rows in memory, as suites have it. Its seconds are scaled by the steps that the two may take:
 //! equal settings cost what they cost, early stop included. Its memory is the peak of the process that it ran in,
 //! which is too much rather than too little when several ran in one.
 
@@ -74,7 +74,9 @@ impl Experience {
     pub fn need(&self, job: &Job<'_>) -> Need {
         let steps = job.config.train.steps(job.dataset.train.rows() as u64);
         let like = self.records.iter().filter(|record| {
-            record.model.id == job.config.model.id().name() && record.dataset.id == job.dataset.id
+            record.model.id == job.config.model.id().name()
+                && record.dataset.id == job.dataset.id
+                && record.env.ranks.is_none()
         });
         let needs = like.filter_map(|record| need_of(record, steps, job.config.train.batch_size));
         needs
@@ -86,6 +88,9 @@ impl Experience {
 /// What a run of so many steps would need, by one record.
 fn need_of(record: &RunRecord, steps: u64, batch_size: usize) -> Option<Need> {
     let config: RunConfig = serde_json::from_value(record.config.clone()).ok()?;
+    if config.train.shuffle_buffer > 0 {
+        return None;
+    }
     let of_record = config.train.steps(record.dataset.rows.get("train").copied()?);
     let rows = |steps: u64, batch_size: usize| (steps * batch_size as u64) as f64;
     let factor = rows(steps, batch_size) / rows(of_record, config.train.batch_size).max(1.0);
@@ -167,6 +172,21 @@ mod tests {
         assert_eq!(experience.need(&longer).seconds, 720);
         let unlike = job(&dataset, "din", &[]);
         assert_eq!(experience.need(&unlike), Need::UNKNOWN);
+
+        // Runs of several processes, or of rows that are streamed, say nothing of those of one.
+        let directory = runs.path().join("unlike");
+        std::fs::create_dir(&directory).unwrap();
+        let mut unlike_record = record.clone();
+        unlike_record.timing.train_seconds = 1000.0;
+        unlike_record.env.ranks = Some(2);
+        let text = serde_json::to_string(&unlike_record).unwrap();
+        std::fs::write(directory.join(job::RECORD_FILE), text).unwrap();
+        assert_eq!(Experience::below(runs.path()).need(&done), equal);
+        unlike_record.env.ranks = None;
+        unlike_record.config["train"]["shuffle_buffer"] = 100.into();
+        let text = serde_json::to_string(&unlike_record).unwrap();
+        std::fs::write(directory.join(job::RECORD_FILE), text).unwrap();
+        assert_eq!(Experience::below(runs.path()).need(&done), equal);
 
         // A second record that took more is the one that counts.
         record.timing.train_seconds = 150.0;

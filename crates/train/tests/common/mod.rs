@@ -62,6 +62,7 @@ pub fn dataset(protocol: Protocol) -> Dataset {
 }
 
 /// Names of all models, DIN in three forms.
+#[allow(dead_code)] // not every test trains all
 pub const MODELS: [&str; 10] = [
     "lr",
     "base_model",

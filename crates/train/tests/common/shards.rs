@@ -25,6 +25,7 @@ pub struct Shards {
     pub loaded: Mutex<Vec<Vec<usize>>>,
 }
 
+#[allow(dead_code)] // one test names the type alone
 impl Shards {
     pub fn new(dataset: &Dataset, count: usize, seed: u64, fate: Fate) -> Arc<Self> {
         let mut stream = SeedStreams::new(seed).stream("shards");
