@@ -52,7 +52,7 @@ impl Parcels {
 /// Words after each list.
 const SPARE: usize = 1;
 
-/// A number of double precision as two words.
+/// A number of double precision as two words, lower half first.
 pub fn words_of(double: f64) -> [u32; 2] {
     [double.to_bits() as u32, (double.to_bits() >> 32) as u32]
 }
@@ -84,7 +84,7 @@ impl<'w> Words<'w> {
         Ok(self.take(1)?[0])
     }
 
-    /// The next two words as a number of double precision, see [`words_of`].
+    /// The next two words as a number of double precision, lower half first.
     ///
     /// # Errors
     /// When there are fewer.
