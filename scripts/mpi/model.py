@@ -139,9 +139,11 @@ def main():
     for ranks in (1, 2, 4, 8, 16):
         compute = BATCH * IDS_A_SAMPLE * (use * share(BATCH, ranks) + (finding if ranks > 1 else 0))
         sent = 2 * BATCH * IDS_A_SAMPLE * WIDTH * 4 * (ranks - 1) / ranks**2 + 3 * 4 * one["dense_numbers"] * (ranks > 1)
+        # The ids of its share of the batch to all others: each reads its own shards.
+        sent += BATCH * IDS_A_SAMPLE * 4 * (ranks - 1) / ranks
         hours = []
         for bandwidth, latency in NETWORKS.values():
-            seconds = compute + (sent / bandwidth + EXCHANGES["spread"] * latency if ranks > 1 else 0)
+            seconds = compute + (sent / bandwidth + (EXCHANGES["spread"] + 1) * latency if ranks > 1 else 0)
             hours.append(f"{steps * seconds / 3600:,.0f}")
         print(f"| {ranks} | {3 * table_bytes / ranks / 1e9:.1f} | {sent / 1e6:,.0f} | " + " | ".join(hours) + " |")
 

@@ -8,13 +8,14 @@
 
 mod common;
 
-use common::{Place, authors, survives_shards, tables};
+use common::{Place, ThreadReader, authors, survives_shards, tables};
 use ctr_core::{Dataset, OneReader, Protocol, TrainShards, sha256_number};
 use ctr_dataset_prep::{
     Partition, PrepOptions, Prepared, SimulateOptions, Statistics, merge_parts, open,
     open_streamed, prepare, prepare_part, read_manifest, simulate,
 };
 use std::path::Path;
+use std::sync::{Barrier, Mutex};
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::HeldOut, Protocol::Authors];
 
@@ -312,4 +313,23 @@ fn a_damaged_or_missing_shard_is_named_with_its_remedy() {
     all("cannot read");
     std::fs::write(&path, &sound).unwrap();
     assert_eq!(Statistics::of(&open(&out, None).unwrap()).users, 300);
+}
+
+#[test]
+fn processes_that_open_other_data_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    tiny().write_sharded(&out, 3).unwrap();
+    let (brought, meeting) = ([Mutex::default(), Mutex::default()], Barrier::new(2));
+    let open = |number: usize| {
+        let reader = ThreadReader { number, brought: &brought, meeting: &meeting };
+        open_streamed(&out, Some(PROTOCOLS[number]), &reader).unwrap_err().to_string()
+    };
+    std::thread::scope(|scope| {
+        let open = &open;
+        for thread in [0, 1].map(|number| scope.spawn(move || open(number))) {
+            let message = thread.join().unwrap();
+            assert!(message.contains("another process has opened other data"), "{message}");
+        }
+    });
 }

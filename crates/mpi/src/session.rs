@@ -13,17 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long, at least, a rank that is asked to stop waits for the others in a collective operation before it takes one of
-/// them for dead.
-const GRACE: Duration = Duration::from_millis(150);
-
-/// How long it waits at most: half of the time after which `mpirun` ends by force whom it asked to stop, which it does
-/// when one dies. The other half is for what is to be kept.
-fn longest_grace() -> Duration {
-    let seconds = std::env::var("OMPI_MCA_odls_base_sigkill_timeout").ok();
-    Duration::from_millis(
-        seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(1u64).saturating_mul(500),
-    )
+/// How long launchers leave to processes that they have asked to stop, which `mpirun` does when one dies: what it was told
+/// or its second, and Slurm's 30.
+fn granted() -> Duration {
+    let told = std::env::var("OMPI_MCA_odls_base_sigkill_timeout").ok();
+    let usual = if std::env::var_os("OMPI_COMM_WORLD_RANK").is_some() { 1 } else { 30 };
+    Duration::from_secs(told.and_then(|seconds| seconds.parse().ok()).unwrap_or(usual))
 }
 
 /// Tests of an operation before other threads get a turn.
@@ -60,7 +55,7 @@ impl Session {
             stop,
             sent: AtomicU64::new(0),
             longest: AtomicU64::new(0),
-            longest_grace: longest_grace(),
+            granted: granted(),
         };
         Ok(Self { ranks: Arc::new(ranks), universe: ManuallyDrop::new(universe) })
     }
@@ -85,7 +80,7 @@ pub struct MpiRanks {
     sent: AtomicU64,
     /// Microseconds of the longest operation so far.
     longest: AtomicU64,
-    longest_grace: Duration,
+    granted: Duration,
 }
 
 /// A scope that does not track its requests.
@@ -169,9 +164,10 @@ impl MpiRanks {
             }
             if self.stop.load(Ordering::Relaxed) {
                 let since = asked.get_or_insert_with(Instant::now).elapsed();
-                // Others may be at a long step, or the first at a slow disk, as they were before.
+                // Others may be at a long step, or the first at a slow disk, as they were before. Half of the time is for
+                // what is to be kept.
                 let usual = Duration::from_micros(self.longest.load(Ordering::Relaxed));
-                if since > GRACE.max(self.longest_grace.min(3 * usual)) {
+                if since > (3 * usual).clamp(self.granted / 4, self.granted / 2) {
                     std::mem::forget(request);
                     return Err(Error::Rank(format!(
                         "rank {} of {} waited for another that is gone or stopped by force",

@@ -142,6 +142,14 @@ fn needs_manifest(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Says which of several processes could not open what it needs.
+fn as_rank<T>(readers: &dyn ShardReaders, opened: Result<T>, needs: &str) -> Result<T> {
+    if readers.count() == 1 {
+        return opened;
+    }
+    opened.with_context(|| format!("rank {} of {} {needs}", readers.number(), readers.count()))
+}
+
 /// Opens a prepared dataset for runs of a configuration: the training rows stay in their shards where it streams
 /// them, of which each of the readers reads some. Gives the configuration with what the data decides about it.
 pub fn open_for(
@@ -166,7 +174,9 @@ pub fn open_for(
                 rows.iter().sum::<u64>()
             );
             (train.shuffle_buffer, train.shards) = (0, 0);
-            return Ok((open(dir, protocol)?, None, config));
+            let needs = "needs all shards, for the shuffle buffer holds all rows";
+            let dataset = as_rank(readers, open(dir, protocol), needs)?;
+            return Ok((dataset, None, config));
         }
         if ![0, rows.len() as u64].contains(&train.shards) {
             bail!(
@@ -179,7 +189,9 @@ pub fn open_for(
         }
         train.shards = rows.len() as u64;
     }
-    let (dataset, shards) = open_streamed(dir, protocol, readers)?;
+    let opened = open_streamed(dir, protocol, readers).map_err(anyhow::Error::from);
+    let needs = "reads the shards whose numbers leave its own when divided by the number of ranks";
+    let (dataset, shards) = as_rank(readers, opened, needs)?;
     Ok((dataset, Some(Arc::new(shards)), config))
 }
 

@@ -41,6 +41,14 @@ pub fn is_interruption(error: &anyhow::Error) -> bool {
         || matches!(error.downcast_ref(), Some(ctr_train::Error::Interrupted))
 }
 
+/// Whether another rank was lost before or after the steps, whose own error says what is kept.
+pub fn is_lost_rank(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(ctr_nn::Error::Rank(_)))
+            || matches!(cause.downcast_ref(), Some(ctr_train::Error::Model(ctr_nn::Error::Rank(_))))
+    })
+}
+
 /// Writes the error and its causes to stderr in one line and gives the exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(io) = error.root_cause().downcast_ref::<std::io::Error>()
@@ -54,6 +62,10 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         Some(Failure::Expectation(_)) => 1,
         _ => 2,
     };
+    if code == 130 && ctr_mpi::launched_rank().is_some_and(|rank| rank > 0) {
+        // The first says it for all.
+        return ExitCode::from(code);
+    }
     let word = if code == 130 { "interrupted" } else { "error" };
     // Causes that a message already contains (transparent errors) are not told twice.
     let mut text = String::new();

@@ -90,13 +90,13 @@ pub(crate) fn read_part(
     Ok(read_spread(network, optimizer, &mut file)?)
 }
 
-/// The step that the run of a directory would go on from, by the head of its checkpoint, whose tensors may be large; none
-/// where there is no checkpoint to be read.
-pub fn kept_step(directory: &Path) -> Option<u64> {
+/// The step that a run would go on from in a directory, by the head of its checkpoint, whose tensors may be large; none
+/// where there is no checkpoint to be read, or that of another run than the one named.
+pub fn kept_step(directory: &Path, run_id: Option<&str>) -> Option<u64> {
     let mut file = std::fs::File::open(directory.join(CHECKPOINT_FILE)).ok()?;
     let metadata = ctr_nn::read_metadata(&mut file).ok()?;
     let progress: Progress = serde_json::from_str(&metadata).ok()?;
-    Some(progress.step)
+    run_id.is_none_or(|run_id| progress.run_id == run_id).then_some(progress.step)
 }
 
 /// Removes a checkpoint, if there is one.

@@ -32,6 +32,10 @@ impl Run<'_> {
     /// Scores test once more with the chosen weights, as a stranger with the model file would.
     pub fn finish(mut self, status: Status, stop: &AtomicBool) -> Result<Outcome> {
         self.losses.sync()?;
+        if self.spec.shared.is_some() && !self.network.is_partitioned() {
+            // Should the first be lost from here on: the weights in memory become the chosen ones.
+            self.save_here()?;
+        }
         let chosen = match self.progress.best {
             // A run that diverged has no result, whatever it reached before.
             Some(best) if status == Status::Finished => {

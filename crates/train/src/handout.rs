@@ -24,11 +24,11 @@ pub fn hand_out(ranks: &dyn Communicator, directory: &Path) -> Result<()> {
 
 /// [`hand_out`] of one file, which each rank has at a path of its own.
 pub(crate) fn hand_out_file(ranks: &dyn Communicator, path: &Path) -> Result<()> {
-    if ranks.rank() == 0 { give(ranks, path) } else { take(ranks, path) }
+    if ranks.rank() == 0 { give(ranks, path, PIECE) } else { take(ranks, path) }
 }
 
 /// Sends a file: first whether it is there and its bytes, then piece by piece.
-fn give(ranks: &dyn Communicator, path: &Path) -> Result<()> {
+fn give(ranks: &dyn Communicator, path: &Path, piece: u64) -> Result<()> {
     let fail = |source| Error::Io { path: path.to_path_buf(), source };
     if !path.exists() {
         gather_bytes(ranks, &[])?;
@@ -39,7 +39,7 @@ fn give(ranks: &dyn Communicator, path: &Path) -> Result<()> {
     gather_bytes(ranks, &rest.to_le_bytes())?;
     let mut bytes = Vec::new();
     while rest > 0 {
-        bytes.resize(rest.min(PIECE) as usize, 0);
+        bytes.resize(rest.min(piece) as usize, 0);
         file.read_exact(&mut bytes).map_err(fail)?;
         gather_bytes(ranks, &bytes)?;
         rest -= bytes.len() as u64;
@@ -71,4 +71,35 @@ fn take(ranks: &dyn Communicator, path: &Path) -> Result<()> {
 /// What the first rank gives, to a rank that gives nothing.
 fn first_of(ranks: &dyn Communicator) -> Result<Vec<u8>> {
     Ok(gather_bytes(ranks, &[])?.swap_remove(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ctr_nn::ThreadRanks;
+
+    #[test]
+    fn a_file_comes_whole_in_pieces_and_one_that_is_not_there_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |rank: usize, name: &str| folder.path().join(format!("{rank}/{name}"));
+        let bytes: Vec<u8> = (0..1003).map(|at| (at * 7) as u8).collect();
+        std::fs::create_dir(folder.path().join("0")).unwrap();
+        std::fs::write(path(0, "file"), &bytes).unwrap();
+        std::thread::scope(|scope| {
+            for (rank, ranks) in ThreadRanks::group(3).into_iter().enumerate() {
+                scope.spawn(move || {
+                    for (piece, name) in [(10, "file"), (1003, "file"), (10, "none")] {
+                        match rank {
+                            0 => give(&ranks, &path(0, name), piece).unwrap(),
+                            _ => take(&ranks, &path(rank, name)).unwrap(),
+                        }
+                    }
+                });
+            }
+        });
+        for rank in [1, 2] {
+            assert_eq!(std::fs::read(path(rank, "file")).unwrap(), bytes);
+            assert!(!path(rank, "none").exists());
+        }
+    }
 }

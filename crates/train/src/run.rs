@@ -6,11 +6,12 @@ use crate::events::EventLog;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
 use crate::{Error, Evaluation, Feed, Observer, Outcome, Part, Result, RunSpec};
 use ctr_core::{
-    Batch, Best, CurvePoint, Dataset, FileLock, Protocol, SeedStreams, Split, Status, TrainShards,
-    write_atomic,
+    AtomicFile, Batch, Best, CurvePoint, Dataset, FileLock, Protocol, SeedStreams, Split, Status,
+    TrainShards, write_atomic,
 };
 use ctr_nn::{Network, Optimizer};
 use serde_json::json;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,11 +135,19 @@ impl Run<'_> {
         }
     }
 
+    /// What comes after the last step. The state after it is on the disk of the first rank, or was left there by the others
+    /// before they took the chosen weights in its place.
     fn ending(self, end: impl FnOnce(Self) -> Result<Outcome>) -> Result<Outcome> {
         let (spec, step, spread) = (self.spec, self.progress.step, self.network.is_partitioned());
         end(self).map_err(|error| match error {
             Error::Model(ctr_nn::Error::Rank(reason)) => {
-                let kept = if spread { Ok(()) } else { leave_latest(spec) };
+                let own = spec.directory.join(CHECKPOINT_FILE);
+                let kept = match spec.shared {
+                    Some(place) if !spread && own.exists() => {
+                        leave(spec, place, step, || copy(&own, &place.join(CHECKPOINT_FILE)))
+                    }
+                    _ => Ok(()),
+                };
                 kept.err().unwrap_or_else(|| lost(spec, spread, step, reason))
             }
             error => error,
@@ -219,17 +228,29 @@ impl Run<'_> {
     /// so the state is that after the last step. With tables spread, rows of the lost rank are missing, and what is on
     /// disk has to do.
     fn rank_lost(mut self, reason: String) -> Error {
-        let mut kept = Ok(());
-        if !self.network.is_partitioned() {
-            kept = self.save().and_then(|()| leave_latest(self.spec));
-        }
-        kept.err().unwrap_or_else(|| {
-            lost(self.spec, self.network.is_partitioned(), self.progress.step, reason)
-        })
+        let (spec, step, spread) = (self.spec, self.progress.step, self.network.is_partitioned());
+        let kept = match spec.shared {
+            _ if spread => Ok(()),
+            None => self.save(),
+            Some(place) => self.losses.sync().and_then(|()| {
+                leave(spec, place, step, || {
+                    checkpoint::save(place, &self.network, &self.optimizer, &self.progress)
+                })
+            }),
+        };
+        kept.err().unwrap_or_else(|| lost(spec, spread, step, reason))
     }
 
+    /// A checkpoint. Other ranks than the first keep theirs in memory until one is lost.
     fn save(&mut self) -> Result<()> {
         self.losses.sync()?;
+        if self.spec.shared.is_some() && !self.network.is_partitioned() {
+            return Ok(());
+        }
+        self.save_here()
+    }
+
+    pub fn save_here(&mut self) -> Result<()> {
         checkpoint::save(self.spec.directory, &self.network, &self.optimizer, &self.progress)
     }
 
@@ -333,10 +354,15 @@ impl Run<'_> {
     }
 }
 
-/// Leaves what this rank has kept in the run's directory, unless what is there is as late: each rank may be the only one
-/// that sees the directory, and they can be one step apart.
-fn leave_latest(spec: &RunSpec<'_>) -> Result<()> {
-    let Some(place) = spec.shared else { return Ok(()) };
+/// Leaves what this rank has in `place`, the run's directory, unless what is there is as late: each rank may be the only
+/// one that sees the directory, and they can be one step apart. The checkpoint comes last: it must not know of steps and
+/// choices that the other files do not have.
+fn leave(
+    spec: &RunSpec<'_>,
+    place: &Path,
+    step: u64,
+    write_checkpoint: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let lock = place.join(LOCK_FILE);
     // On another machine there may be no such folder; nor is there one where the run has come to its end.
     let there = || lock.parent().is_some_and(Path::exists);
@@ -345,24 +371,30 @@ fn leave_latest(spec: &RunSpec<'_>) -> Result<()> {
     }
     // The first rank has it while it lives, so that nobody writes beside it.
     let _one_at_a_time = FileLock::wait(&lock, || ())?;
-    if !there() || checkpoint::kept_step(place) >= checkpoint::kept_step(spec.directory) {
+    if !there() || checkpoint::kept_step(place, Some(spec.run_id)) >= Some(step) {
         return Ok(());
     }
-    // The checkpoint last: it must not know of steps and choices that the other files do not have.
-    for name in [LOSSES_FILE, MODEL_FILE, CHECKPOINT_FILE] {
-        let (from, to) = (spec.directory.join(name), place.join(name));
-        if from.exists() {
-            let bytes = std::fs::read(&from).map_err(|source| Error::Io { path: from, source })?;
-            write_atomic(&to, &bytes)?;
+    for name in [LOSSES_FILE, MODEL_FILE] {
+        let own = spec.directory.join(name);
+        if own.exists() {
+            copy(&own, &place.join(name))?;
         }
     }
-    Ok(())
+    write_checkpoint()
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let fail = |source| Error::Io { path: from.to_path_buf(), source };
+    let mut file = AtomicFile::new(to)?;
+    std::io::copy(&mut File::open(from).map_err(fail)?, &mut file).map_err(fail)?;
+    Ok(file.finish()?)
 }
 
 /// What there is to say of a lost rank.
 fn lost(spec: &RunSpec<'_>, spread: bool, step: u64, reason: String) -> Error {
     let place = spec.shared.unwrap_or(spec.directory);
-    let (path, kept) = (place.join(CHECKPOINT_FILE), checkpoint::kept_step(place));
+    let (path, kept) =
+        (place.join(CHECKPOINT_FILE), checkpoint::kept_step(place, Some(spec.run_id)));
     if spread {
         Error::RankLostWithRows { reason, step, kept, path }
     } else {

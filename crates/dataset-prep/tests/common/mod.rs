@@ -250,10 +250,10 @@ pub fn public_data(name: &str) -> Option<PathBuf> {
 }
 
 /// A process that is a thread and meets the others at each exchange.
-struct ThreadReader<'m> {
-    number: usize,
-    brought: &'m [Mutex<Vec<u8>>],
-    meeting: &'m Barrier,
+pub struct ThreadReader<'m> {
+    pub number: usize,
+    pub brought: &'m [Mutex<Vec<u8>>],
+    pub meeting: &'m Barrier,
 }
 
 impl ShardReaders for ThreadReader<'_> {

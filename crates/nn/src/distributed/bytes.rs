@@ -3,14 +3,19 @@
 use super::Communicator;
 use crate::{Error, Result};
 
-/// Bytes of one exchange, from each rank: less than what the Message Passing Interface counts, in 32-bit words.
-const PIECE: usize = 1 << 26;
+/// Bytes of one exchange, of all ranks: less than what the Message Passing Interface counts, in 32-bit words.
+const EXCHANGE: usize = 1 << 30;
 
 /// The bytes that every rank gives, in the order of ranks.
 ///
 /// # Errors
 /// When a rank is lost, or sends something else.
 pub fn gather_bytes(ranks: &dyn Communicator, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
+    in_pieces(ranks, mine, (EXCHANGE / ranks.size()).next_multiple_of(4))
+}
+
+/// So many bytes of each rank at a time, which is a multiple of a word's.
+fn in_pieces(ranks: &dyn Communicator, mine: &[u8], piece: usize) -> Result<Vec<Vec<u8>>> {
     let length = mine.len() as u64;
     let lengths = ranks.all_gather(&[length as u32, (length >> 32) as u32])?;
     let lengths: Vec<usize> = lengths
@@ -22,9 +27,9 @@ pub fn gather_bytes(ranks: &dyn Communicator, mine: &[u8]) -> Result<Vec<Vec<u8>
         .collect::<Result<_>>()?;
     let mut all: Vec<Vec<u8>> = vec![Vec::new(); lengths.len()];
     let longest = lengths.iter().max().copied().unwrap_or_default();
-    for start in (0..longest).step_by(PIECE) {
-        let piece = mine.get(start..).unwrap_or_default();
-        let words: Vec<u32> = piece[..piece.len().min(PIECE)].chunks(4).map(word).collect();
+    for start in (0..longest).step_by(piece) {
+        let rest = mine.get(start..).unwrap_or_default();
+        let words: Vec<u32> = rest[..rest.len().min(piece)].chunks(4).map(word).collect();
         for ((bytes, words), length) in
             all.iter_mut().zip(ranks.all_gather(&words)?.iter()).zip(&lengths)
         {
@@ -62,8 +67,11 @@ mod tests {
         std::thread::scope(|scope| {
             for (rank, ranks) in ThreadRanks::group(3).into_iter().enumerate() {
                 scope.spawn(move || {
-                    let all = gather_bytes(&ranks, &of(rank)).unwrap();
-                    assert_eq!(all, (0..3).map(of).collect::<Vec<_>>());
+                    let expected: Vec<_> = (0..3).map(of).collect();
+                    assert_eq!(gather_bytes(&ranks, &of(rank)).unwrap(), expected);
+                    for piece in [4, 8, 4000] {
+                        assert_eq!(in_pieces(&ranks, &of(rank), piece).unwrap(), expected);
+                    }
                 });
             }
         });

@@ -2,7 +2,7 @@
 
 use super::pool;
 use crate::cli::TrainArguments;
-use crate::failure::{Failure, is_interruption};
+use crate::failure::{Failure, is_interruption, is_lost_rank};
 use crate::job::Job;
 use crate::progress::Progress;
 use crate::tensorboard::{Board, Watch};
@@ -59,6 +59,10 @@ pub fn train(arguments: &TrainArguments, quiet: bool) -> Result<()> {
     {
         together.end();
     }
+    let record = record.map_err(|error| match is_lost_rank(&error) {
+        true => error.context("the same command with --resume goes on from the last checkpoint"),
+        false => error,
+    });
     let Some(record) = record? else { return Ok(()) };
     output::formatted(arguments.format, &record, || {
         format!(

@@ -140,7 +140,7 @@ impl Lists {
         }
         standing.step = match standing.state {
             State::Running => losses(&directory),
-            _ => kept_step(&directory),
+            _ => kept_step(&directory, None),
         };
         standing.steps = standing.step.and(steps);
         standing

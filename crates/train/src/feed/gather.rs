@@ -5,7 +5,7 @@ use ctr_core::{Batch, EventColumn, GroupEvents};
 use ctr_nn::{Communicator, Words};
 
 /// Puts the batch together of which this process has `mine`, at those `places` of the whole, and the others the rest.
-/// Ids are a small part of what processes exchange in a step: 4 bytes a behavior and field, against the gradient of
+/// An id takes 4 bytes to each other process, beside the 4 bytes of each number of the gradient of
 /// its embedding.
 ///
 /// # Errors

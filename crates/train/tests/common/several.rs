@@ -77,6 +77,15 @@ pub struct Mortal {
     last: u64,
 }
 
+/// A test that fails on one rank must not leave the others waiting.
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.ranks.leave();
+        }
+    }
+}
+
 impl Mortal {
     /// As `kill -9` does it: the others learn it, and no destructor of the run does anything.
     pub fn die(&self) -> ! {
