@@ -40,8 +40,8 @@ pub use record::{
 pub use schema::{Cardinality, Field, FieldReference, Group, Role, Schema, Vocabulary};
 pub use seed::{RandomStream, SeedStreams};
 pub use shards::{
-    OneReader, ShardError, ShardReaders, ShardRun, TrainShards, for_each_own_shard, read_shared,
-    share_values,
+    OneReader, Part, ShardError, ShardReaders, ShardRun, TrainShards, for_each_shard_of,
+    read_shared, share_values,
 };
 pub use signature::Signature;
 pub use workshop::{Workshop, remove_workshops};

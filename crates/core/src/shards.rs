@@ -36,16 +36,36 @@ pub trait TrainShards: std::fmt::Debug + Send + Sync {
     fn order(&self) -> Result<Vec<ShardRun>, ShardError>;
 }
 
-/// Processes that have the same shards, of which each reads some: process i of n those whose number leaves i when
-/// divided by n.
+/// The shards that one of several processes reads: those whose number leaves `index` when divided by `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// From 0.
+    pub index: usize,
+    /// Number of parts.
+    pub of: usize,
+}
+
+impl Part {
+    /// All shards.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// Whether a shard belongs to it.
+    pub fn has(self, shard: usize) -> bool {
+        shard % self.of.max(1) == self.index
+    }
+
+    /// Those of so many shards that belong to it, in order.
+    pub fn shards(self, count: usize) -> impl Iterator<Item = usize> {
+        (0..count).filter(move |&shard| self.has(shard))
+    }
+}
+
+/// Processes that have the same shards, of which each reads its part.
 pub trait ShardReaders {
-    /// The number of this process, from 0.
-    fn number(&self) -> usize;
+    /// The part of this process.
+    fn part(&self) -> Part;
 
-    /// How many there are.
-    fn count(&self) -> usize;
-
-    /// What each process gives, in the order of their numbers. All must call it equally often.
+    /// What each process gives, in the order of their parts. All must call it equally often.
     ///
     /// # Errors
     /// When a process is gone.
@@ -57,12 +77,8 @@ pub trait ShardReaders {
 pub struct OneReader;
 
 impl ShardReaders for OneReader {
-    fn number(&self) -> usize {
-        0
-    }
-
-    fn count(&self) -> usize {
-        1
+    fn part(&self) -> Part {
+        Part::WHOLE
     }
 
     fn share(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, ShardError> {
@@ -70,7 +86,7 @@ impl ShardReaders for OneReader {
     }
 }
 
-/// What each process has of something, in the order of their numbers.
+/// What each process has of something, in the order of their parts.
 ///
 /// # Errors
 /// When a process is gone, or is another program.
@@ -93,12 +109,12 @@ pub fn read_shared<T: Serialize + DeserializeOwned, E: From<ShardError>>(
     mut read: impl FnMut(usize) -> Result<T, E>,
     mut each: impl FnMut(usize, T) -> Result<(), E>,
 ) -> Result<(), E> {
-    let count = readers.count();
-    if count == 1 {
+    let Part { index, of } = readers.part();
+    if of == 1 {
         return (0..shards).try_for_each(|shard| each(shard, read(shard)?));
     }
-    for first in (0..shards).step_by(count) {
-        let own = first + readers.number();
+    for first in (0..shards).step_by(of) {
+        let own = first + index;
         let mine = if own < shards { Some(read(own)?) } else { None };
         let mine = postcard::to_allocvec(&mine).map_err(|error| E::from(error.into()))?;
         for (shard, bytes) in (first..shards).zip(readers.share(&mine)?) {
@@ -119,17 +135,14 @@ fn unlike() -> ShardError {
         .into()
 }
 
-/// Calls `each` with every shard that this process reads, one in memory at a time.
+/// Calls `each` with every shard of a part, one in memory at a time.
 ///
 /// # Errors
 /// Those of loading, and those of `each`.
-pub fn for_each_own_shard<E: From<ShardError>>(
+pub fn for_each_shard_of<E: From<ShardError>>(
     shards: &dyn TrainShards,
-    readers: &dyn ShardReaders,
+    part: Part,
     mut each: impl FnMut(&Dataset) -> Result<(), E>,
 ) -> Result<(), E> {
-    for shard in (readers.number()..shards.rows().len()).step_by(readers.count()) {
-        each(&shards.load(&[shard])?)?;
-    }
-    Ok(())
+    part.shards(shards.rows().len()).try_for_each(|shard| each(&shards.load(&[shard])?))
 }

@@ -15,6 +15,11 @@ const LAUNCHERS: [[&str; 2]; 3] = [
     ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"],
 ];
 
+/// Whether this process speaks for all that do a run: the first of them, or one that is alone.
+pub fn speaks() -> bool {
+    launched_rank().is_none_or(|rank| rank == 0)
+}
+
 /// The number of this process among those that a launcher started together, from 0; none when it is alone.
 pub fn launched_rank() -> Option<usize> {
     LAUNCHERS.iter().find_map(|names| {

@@ -5,7 +5,7 @@ use crate::environment;
 use crate::streamed::Shards;
 use crate::suggest::did_you_mean;
 use anyhow::{Context, Result, bail};
-use ctr_core::{Dataset, FileLock, Protocol, ShardReaders};
+use ctr_core::{Dataset, FileLock, Part, Protocol, ShardReaders};
 use ctr_dataset_prep::{
     KnownDataset, Manifest, PrepOptions, Prepared, SimulateOptions, ads_dataset_id, ads_scale,
     catalog, is_simulation_of, open_streamed, presets, read_manifest, simulate_ads,
@@ -144,10 +144,10 @@ fn needs_manifest(dir: &Path) -> Result<()> {
 
 /// Says which of several processes could not open what it needs.
 fn as_rank<T>(readers: &dyn ShardReaders, opened: Result<T>, needs: &str) -> Result<T> {
-    if readers.count() == 1 {
-        return opened;
+    match readers.part() {
+        Part::WHOLE => opened,
+        Part { index, of } => opened.with_context(|| format!("rank {index} of {of} {needs}")),
     }
-    opened.with_context(|| format!("rank {} of {} {needs}", readers.number(), readers.count()))
 }
 
 /// Opens a prepared dataset for runs of a configuration: the training rows stay in their shards where it streams

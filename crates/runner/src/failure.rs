@@ -62,8 +62,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         Some(Failure::Expectation(_)) => 1,
         _ => 2,
     };
-    if code == 130 && ctr_mpi::launched_rank().is_some_and(|rank| rank > 0) {
-        // The first says it for all.
+    if code == 130 && !ctr_mpi::speaks() {
         return ExitCode::from(code);
     }
     let word = if code == 130 { "interrupted" } else { "error" };

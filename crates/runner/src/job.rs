@@ -173,7 +173,6 @@ impl Job<'_> {
         let _watch = interrupt::watch();
         let regularizer = &self.config.regularizer;
         let readers = readers(together);
-        let counts = streamed::training_counts(self.dataset, &self.shards, readers)?;
         let (features, shards) =
             streamed::features(regularizer, self.dataset, &self.shards, readers)?;
         let seeds = SeedStreams::new(self.seed);
@@ -244,6 +243,7 @@ impl Job<'_> {
                 (status, curve, chosen, timing)
             }
         };
+        let counts = streamed::training_counts(self.dataset, &self.shards, readers)?;
         if together.is_some_and(|together| !together.is_first()) {
             return Ok(None);
         }

@@ -62,7 +62,7 @@ pub fn main_with(models: Models) -> ExitCode {
         }
     };
     // Of several processes at one run the first one speaks for all.
-    let quiet = arguments.quiet || ctr_mpi::launched_rank().is_some_and(|rank| rank > 0);
+    let quiet = arguments.quiet || !ctr_mpi::speaks();
     log::install(if quiet { log::LogLevel::Error } else { arguments.log });
     // Whatever happens, a user gets a sentence and an exit code.
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));

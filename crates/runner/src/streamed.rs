@@ -3,7 +3,7 @@
 use crate::regularizer::Regularizer;
 use anyhow::{Result, anyhow};
 use ctr_core::{
-    Dataset, ShardError, ShardReaders, ShardRun, TrainShards, TrainingCounts, for_each_own_shard,
+    Dataset, ShardError, ShardReaders, ShardRun, TrainShards, TrainingCounts, for_each_shard_of,
     share_values,
 };
 use std::borrow::Cow;
@@ -89,7 +89,7 @@ fn frequencies(
 ) -> Result<Vec<u32>> {
     // Of no training row, but of the right length also where this process has no shard.
     let mut sums = dataset.rows_with(vocabulary)?;
-    for_each_own_shard(shards, readers, |shard| -> Result<(), ShardError> {
+    for_each_shard_of(shards, readers.part(), |shard| -> Result<(), ShardError> {
         add(&mut sums, &shard.rows_with(vocabulary)?);
         Ok(())
     })
@@ -117,7 +117,7 @@ pub fn training_counts(
         counts.add(dataset);
         return Ok(counts);
     };
-    for_each_own_shard(shards.as_ref(), readers, |shard| -> Result<(), ShardError> {
+    for_each_shard_of(shards.as_ref(), readers.part(), |shard| -> Result<(), ShardError> {
         counts.add(shard);
         Ok(())
     })

@@ -2,7 +2,7 @@
 
 use crate::job::Job;
 use anyhow::{Result, bail};
-use ctr_core::{OneReader, ShardError, ShardReaders, Workshop};
+use ctr_core::{OneReader, Part, ShardError, ShardReaders, Workshop};
 use ctr_nn::{Communicator, Partition, gather_bytes};
 use ctr_train::hand_out;
 use std::path::{Path, PathBuf};
@@ -126,14 +126,9 @@ impl Together {
     }
 }
 
-/// Each reads the shards of its part, see [`ctr_train::Part`].
 impl ShardReaders for Together {
-    fn number(&self) -> usize {
-        self.ranks.rank()
-    }
-
-    fn count(&self) -> usize {
-        self.ranks.size()
+    fn part(&self) -> Part {
+        Part { index: self.ranks.rank(), of: self.ranks.size() }
     }
 
     fn share(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, ShardError> {

@@ -1,7 +1,7 @@
 //! Scoring a split.
 
-use crate::{Error, Part, Result};
-use ctr_core::{Batch, Dataset, Split, TrainShards};
+use crate::{Error, Result};
+use ctr_core::{Batch, Dataset, Part, Split, TrainShards, for_each_shard_of};
 use ctr_metrics::GaucVariant;
 use ctr_nn::{Communicator, Network, Occurrences, ScoringMemory, Weights, share_of};
 use rayon::prelude::*;
@@ -203,9 +203,9 @@ pub fn count_occurrences_in_shards(
 ) -> Result<Occurrences> {
     let mut occurrences = Occurrences::new(weights);
     let part = Part { index: ranks.rank(), of: ranks.size() };
-    for shard in (0..shards.rows().len()).filter(|&shard| part.has(shard)) {
-        add_occurrences(&mut occurrences, &shards.load(&[shard])?, weights, max_history)?;
-    }
+    for_each_shard_of(shards, part, |shard| {
+        add_occurrences(&mut occurrences, shard, weights, max_history)
+    })?;
     occurrences.sum_over(ranks)?;
     Ok(occurrences)
 }

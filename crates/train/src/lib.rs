@@ -17,7 +17,7 @@ pub use chosen::signature;
 pub use config::TrainConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, count_occurrences, count_occurrences_in_shards, score_split};
-pub use feed::{Feed, Part, Waits};
+pub use feed::{Feed, Waits};
 pub use handout::hand_out;
 pub use losses::{LOSSES_FILE, read_losses};
 pub use run::{train, train_streamed};

@@ -4,10 +4,10 @@ use crate::checkpoint::{self, CHECKPOINT_FILE, LOCK_FILE, MODEL_FILE, Progress};
 use crate::evaluate::{ScoringMemories, score_split_in};
 use crate::events::EventLog;
 use crate::losses::{LOSSES_FILE, LossLog, read_losses};
-use crate::{Error, Evaluation, Feed, Observer, Outcome, Part, Result, RunSpec};
+use crate::{Error, Evaluation, Feed, Observer, Outcome, Result, RunSpec};
 use ctr_core::{
-    AtomicFile, Batch, Best, CurvePoint, Dataset, FileLock, Protocol, SeedStreams, Split, Status,
-    TrainShards, write_atomic,
+    AtomicFile, Batch, Best, CurvePoint, Dataset, FileLock, Part, Protocol, SeedStreams, Split,
+    Status, TrainShards, write_atomic,
 };
 use ctr_nn::{Network, Optimizer};
 use serde_json::json;
@@ -127,7 +127,6 @@ pub(crate) struct Run<'r> {
 impl Run<'_> {
     fn go(mut self, observer: &dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         match self.steps(observer, stop) {
-            // Of these two, the last evaluation's checkpoint has all.
             Ok(Some(status)) => self.ending(|run| run.finish(status, stop)),
             Ok(None) => self.ending(Self::interrupted),
             Err(Error::Model(ctr_nn::Error::Rank(reason))) => Err(self.rank_lost(reason)),

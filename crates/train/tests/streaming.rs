@@ -9,11 +9,11 @@ mod shards;
 
 use common::{MODELS, dataset, network};
 use ctr_core::{
-    Batch, Dataset, EventColumn, Protocol, Samples, SeedStreams, Split, Status, TrainShards,
+    Batch, Dataset, EventColumn, Part, Protocol, Samples, SeedStreams, Split, Status, TrainShards,
 };
 use ctr_nn::{Alone, OptimizerConfig, OptimizerKind};
 use ctr_train::{
-    Feed, Observer, Outcome, Part, RunSpec, Silent, TrainConfig, count_occurrences,
+    Feed, Observer, Outcome, RunSpec, Silent, TrainConfig, count_occurrences,
     count_occurrences_in_shards, read_losses, train, train_streamed,
 };
 use shards::{Fate, Shards};

@@ -14,12 +14,11 @@ impl StoredShards {
         let schema = &self.manifest.schema;
         let [_, validation, test] = part::of_splits(self.protocol);
         let wanted = [validation, test].concat();
-        let mut held = Collected::new(schema);
+        let mut held = RowPart::without_rows(schema);
         let read = |shard| {
-            let mut own = Collected::new(schema);
+            let mut own = RowPart::without_rows(schema);
             own.add(schema, &self.read_rows(bags, shard)?, &wanted)?;
-            let Collected { parts, rows, sequences } = own;
-            Ok(RowPart { parts, rows, sequences })
+            Ok(own)
         };
         read_shared(readers, self.rows.len(), read, |_, part| held.add(schema, &part, &wanted))?;
         // Rows of one user lie in one shard, in order.
@@ -29,18 +28,18 @@ impl StoredShards {
             take_rows(&held.rows, schema, &rows)
         };
         let (validation, test) = (split(validation), split(test));
-        self.dataset(held.sequences, [Collected::new(schema).rows, validation, test])
+        self.dataset(held.sequences, [RowPart::without_rows(schema).rows, validation, test])
     }
 
     /// The training rows of some shards.
     pub fn load_rows(&self, bags: &[EventColumn], shards: &[usize]) -> Result<Dataset> {
         let schema = &self.manifest.schema;
         let [training, ..] = part::of_splits(self.protocol);
-        let mut loaded = Collected::new(schema);
+        let mut loaded = RowPart::without_rows(schema);
         for &shard in shards {
             loaded.add(schema, &self.read_rows(bags, shard)?, training)?;
         }
-        let none = || Collected::new(schema).rows;
+        let none = || RowPart::without_rows(schema).rows;
         self.dataset(loaded.sequences, [loaded.rows, none(), none()])
     }
 
@@ -49,15 +48,9 @@ impl StoredShards {
     }
 }
 
-/// Rows of several shards with the sequences that they need.
-struct Collected {
-    parts: Vec<u8>,
-    rows: Samples,
-    sequences: Sequences,
-}
-
-impl Collected {
-    fn new(schema: &Schema) -> Self {
+/// Rows of several shards are put together as one shard of those that are wanted, with the sequences that they need.
+impl RowPart {
+    fn without_rows(schema: &Schema) -> Self {
         let blank = |group: &ctr_core::Group| -> Vec<EventColumn> {
             let column = |field: &ctr_core::Field| {
                 let mut column = EventColumn::default();

@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use ctr_core::{
-    Batch, Dataset, OneReader, Protocol, Samples, ShardError, ShardReaders, Split, TrainShards,
+    Batch, Dataset, OneReader, Part, Protocol, Samples, ShardError, ShardReaders, Split,
+    TrainShards,
 };
 use ctr_dataset_prep::{PrepOptions, Prepared, Result, StoredShards, open, open_streamed, prepare};
 use std::io::Write;
@@ -257,12 +258,8 @@ pub struct ThreadReader<'m> {
 }
 
 impl ShardReaders for ThreadReader<'_> {
-    fn number(&self) -> usize {
-        self.number
-    }
-
-    fn count(&self) -> usize {
-        self.brought.len()
+    fn part(&self) -> Part {
+        Part { index: self.number, of: self.brought.len() }
     }
 
     fn share(&self, mine: &[u8]) -> std::result::Result<Vec<Vec<u8>>, ShardError> {

@@ -1,8 +1,9 @@
 //! What a run will need, from the records of runs that were.
 //!
-//! A run like it is one of the same model on the same data, by one process with all rows in memory, as suites have it. Its seconds are scaled by the steps that the two may take:
-//! equal settings cost what they cost, early stop included. Its memory is the peak of the process that it ran in,
-//! which is too much rather than too little when several ran in one.
+//! A run like it is one of the same model on the same data, by one process with all rows in memory, as suites have
+//! it. Its seconds are scaled by the steps that the two may take: equal settings cost what they cost, early stop
+//! included. Its memory is the peak of the process that it ran in, which is too much rather than too little when several
+//! ran in one.
 
 use crate::config::RunConfig;
 use crate::job::{self, Job};

@@ -4,10 +4,8 @@ mod gather;
 mod plan;
 mod window;
 
-pub use plan::Part;
-
 use crate::{Error, Result, TrainConfig};
-use ctr_core::{Batch, Dataset, SeedStreams, Split, TrainShards};
+use ctr_core::{Batch, Dataset, Part, SeedStreams, Split, TrainShards};
 use ctr_nn::Communicator;
 use gather::gather_batch;
 use plan::Plan;

@@ -1,28 +1,9 @@
 //! Which shards are in memory together, and in which order rows come.
 
 use crate::{Error, Result, TrainConfig};
-use ctr_core::{SeedStreams, ShardRun, TrainShards};
+use ctr_core::{Part, SeedStreams, ShardRun, TrainShards};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The shards that one of several processes reads: those whose number leaves `index` when divided by `of`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// From 0.
-    pub index: usize,
-    /// Number of parts.
-    pub of: usize,
-}
-
-impl Part {
-    /// All shards.
-    pub const WHOLE: Self = Self { index: 0, of: 1 };
-
-    /// Whether a shard belongs to it.
-    pub fn has(self, shard: usize) -> bool {
-        shard % self.of.max(1) == self.index
-    }
-}
 
 /// An epoch and the number of a window in it.
 pub(super) type WindowId = (u64, usize);
